@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+# The libraries the project stands on, each behind one imported target.
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(LIBBPF REQUIRED IMPORTED_TARGET libbpf)
+pkg_check_modules(LIBCAP REQUIRED IMPORTED_TARGET libcap)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+
+# libiberty has no pkg-config file: it demangles C++ and Rust.
+find_path(LIBIBERTY_INCLUDE demangle.h PATH_SUFFIXES libiberty REQUIRED)
+find_library(LIBIBERTY_LIBRARY libiberty.a REQUIRED)
+add_library(libiberty STATIC IMPORTED)
+set_target_properties(libiberty PROPERTIES
+  IMPORTED_LOCATION ${LIBIBERTY_LIBRARY}
+  INTERFACE_INCLUDE_DIRECTORIES ${LIBIBERTY_INCLUDE})
+
+# A static program also needs what libbpf itself needs.
+add_library(libbpf INTERFACE)
+if(SIGHTLINE_STATIC)
+  target_link_libraries(libbpf INTERFACE ${LIBBPF_STATIC_LDFLAGS})
+else()
+  target_link_libraries(libbpf INTERFACE PkgConfig::LIBBPF)
+endif()
+
+find_program(BPF_CLANG NAMES clang-14 clang REQUIRED)
+find_program(LLVM_STRIP NAMES llvm-strip-14 llvm-strip REQUIRED)
+find_program(BPFTOOL bpftool PATHS /usr/sbin REQUIRED)

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two clocks of the suite. CLOCK_MONOTONIC is what BPF programs
+// (bpf_ktime_get_ns) and our perf side-band records are stamped with.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace sightline {
+
+// CLOCK_MONOTONIC in nanoseconds. Thread-safe, cannot fail.
+std::uint64_t monotonic_ns();
+
+// CLOCK_REALTIME in nanoseconds since 1970. Thread-safe, cannot fail.
+std::uint64_t realtime_ns();
+
+// RFC 3339 with nanoseconds, in UTC: 2026-11-22T15:00:37.123456789Z.
+std::string format_rfc3339(std::uint64_t realtime_ns);
+
+}  // namespace sightline

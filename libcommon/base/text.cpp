@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace sightline {
+namespace {
+
+struct Lead {
+  std::size_t length;
+  std::uint32_t bits;
+  std::uint32_t smallest;  // a smaller code point would be an overlong form
+};
+
+Lead classify_lead(unsigned char byte) {
+  if (byte < 0x80) return {1, byte, 0};
+  if ((byte & 0xe0) == 0xc0) return {2, byte & 0x1fU, 0x80};
+  if ((byte & 0xf0) == 0xe0) return {3, byte & 0x0fU, 0x800};
+  if ((byte & 0xf8) == 0xf0) return {4, byte & 0x07U, 0x10000};
+  return {0, 0, 0};
+}
+
+struct Decoded {
+  std::size_t length = 0;
+  std::uint32_t point = 0;
+};
+
+Decoded decode(std::string_view text, std::size_t at) {
+  auto lead = classify_lead(static_cast<unsigned char>(text[at]));
+  if (lead.length == 0 || at + lead.length > text.size()) return {};
+  auto point = lead.bits;
+  for (std::size_t i = 1; i < lead.length; ++i) {
+    auto byte = static_cast<unsigned char>(text[at + i]);
+    if ((byte & 0xc0) != 0x80) return {};
+    point = (point << 6) | (byte & 0x3fU);
+  }
+  bool surrogate = point >= 0xd800 && point <= 0xdfff;
+  if (point < lead.smallest || point > 0x10ffff || surrogate) return {};
+  return {lead.length, point};
+}
+
+// Characters that move the cursor, start an escape sequence, break a line or
+// turn the direction of the text around them (Unicode 15, Bidi_Control).
+bool is_control(std::uint32_t point) {
+  return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x2028 ||
+         point == 0x2029 || point == 0x200e || point == 0x200f ||
+         point == 0x061c || (point >= 0x202a && point <= 0x202e) ||
+         (point >= 0x2066 && point <= 0x2069);
+}
+
+void append_escaped(std::string& out, std::string_view bytes) {
+  for (unsigned char byte : bytes) {
+    fmt::format_to(std::back_inserter(out), "\\x{:02x}", byte);
+  }
+}
+
+}  // namespace
+
+std::size_t utf8_sequence(std::string_view text, std::size_t at) {
+  return decode(text, at).length;
+}
+
+bool is_utf8(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    auto length = utf8_sequence(text, at);
+    if (length == 0) return false;
+    at += length;
+  }
+  return true;
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    auto [length, point] = decode(text, at);
+    auto bytes = text.substr(at, std::max<std::size_t>(length, 1));
+    if (length == 0 || is_control(point)) {
+      append_escaped(out, bytes);
+    } else {
+      out.append(bytes);
+    }
+    at += bytes.size();
+  }
+  return out;
+}
+
+std::string to_hex(std::string_view bytes) {
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (unsigned char byte : bytes) {
+    fmt::format_to(std::back_inserter(out), "{:02x}", byte);
+  }
+  return out;
+}
+
+std::size_t display_width(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      text, [](unsigned char byte) { return (byte & 0xc0) != 0x80; }));
+}
+
+std::string truncate(std::string_view text, std::size_t width) {
+  if (display_width(text) <= width) return std::string(text);
+  if (width == 0) return {};
+  std::size_t end = 0;
+  for (std::size_t column = 0; column + 1 < width; ++column) {
+    end += std::max<std::size_t>(utf8_sequence(text, end), 1);
+  }
+  return std::string(text.substr(0, end)) + "…";
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (;;) {
+    auto at = text.find(separator);
+    parts.push_back(text.substr(0, at));
+    if (at == std::string_view::npos) return parts;
+    text.remove_prefix(at + 1);
+  }
+}
+
+std::string_view trim(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r\n";
+  auto first = text.find_first_not_of(blanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+}  // namespace sightline
