@@ -48,16 +48,16 @@ std::unexpected<Error> fail_errno(std::string what, int err = errno,
 }  // namespace sightline
 
 // The value of a Result, or return its error from the enclosing function.
-#define SL_TRY(...)                                                   \
-  __extension__({                                                     \
-    auto sl_result = (__VA_ARGS__);                                   \
+#define SL_TRY(...)                                                       \
+  __extension__({                                                         \
+    auto sl_result = (__VA_ARGS__);                                       \
     if (!sl_result) return std::unexpected(std::move(sl_result).error()); \
-    *std::move(sl_result);                                            \
+    *std::move(sl_result);                                                \
   })
 
 // The same for a Status, whose success carries no value.
-#define SL_CHECK(...)                                                 \
-  do {                                                                \
-    auto sl_status = (__VA_ARGS__);                                   \
+#define SL_CHECK(...)                                                     \
+  do {                                                                    \
+    auto sl_status = (__VA_ARGS__);                                       \
     if (!sl_status) return std::unexpected(std::move(sl_status).error()); \
   } while (false)

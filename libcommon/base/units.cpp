@@ -35,9 +35,8 @@ std::unexpected<Error> not_a_duration(std::string_view text) {
 }
 
 bool only_digits(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return c >= '0' && c <= '9';
-  });
+  return !text.empty() &&
+         std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
 // Digits with at most one decimal point between them; no sign, no exponent.
@@ -89,9 +88,9 @@ Result<std::uint64_t> parse_duration(std::string_view text) {
                 fmt::format("expected a time over 0, got '{}'", text));
   }
   if (ns > year_seconds * 1e9) {
-    return fail(ErrorKind::usage,
-                fmt::format("expected a time of at most a year, got '{}'",
-                            text));
+    return fail(
+        ErrorKind::usage,
+        fmt::format("expected a time of at most a year, got '{}'", text));
   }
   return static_cast<std::uint64_t>(std::llround(ns));
 }
@@ -115,7 +114,8 @@ std::string format_duration(std::uint64_t ns) {
   if (ns < 1000) return fmt::format("{} ns", ns);
   if (ns >= 100 * ns_per_second) {
     auto seconds = (ns + ns_per_second / 2) / ns_per_second;
-    if (seconds < 3600) return fmt::format("{}m {:02}s", seconds / 60, seconds % 60);
+    if (seconds < 3600)
+      return fmt::format("{}m {:02}s", seconds / 60, seconds % 60);
     return fmt::format("{}h {:02}m", seconds / 3600, seconds % 3600 / 60);
   }
   constexpr std::array<std::string_view, 3> names{"us", "ms", "s"};
@@ -144,7 +144,8 @@ std::string format_bytes(std::uint64_t bytes) {
 
 std::string format_count(std::uint64_t count) {
   auto text = std::to_string(count);
-  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3) {
+  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0;
+       at -= 3) {
     text.insert(static_cast<std::size_t>(at), ",");
   }
   return text;

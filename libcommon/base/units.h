@@ -28,7 +28,8 @@ Result<std::uint64_t> parse_duration(std::string_view text);
 // (Documentation/admin-guide/cputopology.rst).
 Result<std::vector<int>> parse_cpu_list(std::string_view text);
 
-// Three significant digits with a unit: `812 ns`, `1.25 ms`, `10.0 s`, `3m 20s`.
+// Three significant digits with a unit: `812 ns`, `1.25 ms`, `10.0 s`, `3m
+// 20s`.
 std::string format_duration(std::uint64_t ns);
 
 // `900 B`, `1.5 KiB`, `16.0 MiB`.

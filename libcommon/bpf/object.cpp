@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bpf/object.h"
+
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "base/units.h"
+#include "bpf/log.h"
+
+namespace sightline::bpf {
+namespace {
+
+// The end of the log, where the verifier says what it did not like.
+std::string last_lines(const std::string& log, int count) {
+  auto at = log.size();
+  while (count-- > 0 && at != std::string::npos && at > 0) {
+    at = log.rfind('\n', at - 1);
+  }
+  return printable(at == std::string::npos ? log : log.substr(at + 1));
+}
+
+std::uint64_t memory_of(int map_fd) {
+  auto info = read_file(fmt::format("/proc/self/fdinfo/{}", map_fd));
+  if (!info) return 0;
+  for (auto line : split(*info, '\n')) {
+    if (!line.starts_with("memlock:")) continue;
+    auto bytes = parse_number(trim(line.substr(8)), 0, UINT64_MAX);
+    return bytes ? *bytes : 0;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::unexpected<Error> load_failure(int err) {
+  if (err == EPERM || err == EACCES) {
+    return fail_errno("the kernel refused to load the BPF programs", err,
+                      "run with -vv to see why; a container or seccomp filter "
+                      "may forbid bpf()");
+  }
+  if (err == ESRCH || err == ENOENT) {
+    return fail(ErrorKind::unsupported,
+                "the kernel's BTF is missing or lacks a type that is needed",
+                "give the kernel's BTF with --btf FILE");
+  }
+  return fail_errno("cannot load the BPF programs", err,
+                    "the end of the log: " + last_lines(log_tail(), 12));
+}
+
+Result<Link> attach(const bpf_program& program) {
+  Link link(bpf_program__attach(&program));
+  if (link) return link;
+  return fail_errno(
+      fmt::format("cannot attach {}", bpf_program__section_name(&program)));
+}
+
+std::uint64_t map_memory(const bpf_object& object) {
+  std::uint64_t bytes = 0;
+  const bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, &object) bytes += memory_of(bpf_map__fd(map));
+  return bytes;
+}
+
+std::uint64_t recursion_misses(const bpf_program& program) {
+  bpf_prog_info info{};
+  __u32 size = sizeof(info);
+  if (bpf_obj_get_info_by_fd(bpf_program__fd(&program), &info, &size) != 0) {
+    return 0;
+  }
+  return info.recursion_misses;
+}
+
+}  // namespace sightline::bpf

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owners of what libbpf makes: a skeleton, a link. And the few calls on them
+// that every tool needs.
+#pragma once
+
+#include <bpf/libbpf.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+
+namespace sightline::bpf {
+
+struct LinkCloser {
+  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+};
+using Link = std::unique_ptr<bpf_link, LinkCloser>;
+
+template <typename S>
+struct SkeletonCloser {
+  void operator()(S* skeleton) const { S::destroy(skeleton); }
+};
+
+// A generated skeleton; its maps, programs and links go with it.
+template <typename S>
+using Skeleton = std::unique_ptr<S, SkeletonCloser<S>>;
+
+// The failure of a load: the permission that libbpf was refused, the feature
+// that the kernel lacks, or the end of the verifier's log.
+std::unexpected<Error> load_failure(int err);
+
+// Opens without loading, so that settings can be written. `btf_file` stands in
+// for the BTF that the running kernel lacks; empty: the kernel's own.
+template <typename S>
+Result<Skeleton<S>> open_skeleton(const std::string& btf_file) {
+  bpf_object_open_opts options{};
+  options.sz = sizeof(options);
+  if (!btf_file.empty()) options.btf_custom_path = btf_file.c_str();
+  Skeleton<S> skeleton(S::open(&options));
+  if (!skeleton) return fail_errno("cannot open the BPF object");
+  return skeleton;
+}
+
+template <typename S>
+Status load_skeleton(S& skeleton) {
+  if (int err = S::load(&skeleton); err != 0) return load_failure(-err);
+  return {};
+}
+
+// Attaches a program by what its section says (raw tracepoints and the like).
+Result<Link> attach(const bpf_program& program);
+
+// Kernel memory of all maps of an object in bytes, as the kernel accounts for
+// it (/proc/self/fdinfo, "memlock"); needs a loaded object.
+std::uint64_t map_memory(const bpf_object& object);
+
+// How often the kernel skipped a program because it was already running on that
+// CPU (bpf_prog_info.recursion_misses, 5.12); 0 where it does not say.
+std::uint64_t recursion_misses(const bpf_program& program);
+
+}  // namespace sightline::bpf

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads a BPF ring buffer.
+#pragma once
+
+#include <bpf/libbpf.h>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "base/error.h"
+
+namespace sightline::bpf {
+
+using RecordHandler = std::function<void(std::span<const std::byte>)>;
+
+// One ring buffer map; not thread-safe. The handler runs inside consume().
+class Ring {
+ public:
+  // Fails with errno (mmap of the ring, epoll).
+  static Result<Ring> open(int map_fd, RecordHandler handler);
+
+  // To be watched for EPOLLIN.
+  [[nodiscard]] int fd() const;
+
+  // Hands over all records that are complete by now.
+  Status consume();
+
+ private:
+  struct Closer {
+    void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
+  };
+  // On the heap, because libbpf keeps its address.
+  std::unique_ptr<RecordHandler> handler_;
+  std::unique_ptr<ring_buffer, Closer> ring_;
+};
+
+}  // namespace sightline::bpf
