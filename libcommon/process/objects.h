@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// What code is mapped from: files, the kernel, the vDSO, nothing at all. One
+// object stands for one file however many processes map it. A file is opened
+// when it is first needed and the mapping process still lives, so that it can
+// be read after the process is gone or the file deleted.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/handle.h"
+#include "symbol/reason.h"
+
+namespace sightline::process {
+
+using ObjectId = std::uint32_t;
+
+// Objects that are not files; they exist in every table.
+inline constexpr ObjectId no_object = 0;
+inline constexpr ObjectId kernel_object = 1;
+inline constexpr ObjectId vdso_object = 2;
+inline constexpr ObjectId anonymous_object = 3;
+inline constexpr ObjectId first_file_object = 4;
+
+// A mapped file as /proc/PID/maps and PERF_RECORD_MMAP2 tell it. The path is
+// the process's own view, raw bytes, and is never trusted: it is only opened
+// when device and inode of what is found there agree.
+struct MappedFile {
+  std::uint32_t major = 0;
+  std::uint32_t minor = 0;
+  std::uint64_t inode = 0;
+  std::string path;
+
+  bool operator==(const MappedFile&) const = default;
+};
+
+struct MappedFileHash {
+  std::size_t operator()(const MappedFile& file) const;
+};
+
+// Not thread-safe.
+class Objects {
+ public:
+  Objects();
+
+  // The object of a mapping; mappings without a file are told apart by what the
+  // kernel writes in place of a path ("[vdso]", "//anon", "").
+  ObjectId intern(const MappedFile& file);
+
+  [[nodiscard]] const MappedFile& file(ObjectId id) const;
+
+  // The last part of the path without " (deleted)", or "[kernel]", "[vdso]".
+  [[nodiscard]] std::string_view name(ObjectId id) const;
+
+  // Opens the file now, through the mapping of a living process. Does nothing
+  // for objects that are open already or are not files.
+  void capture(ObjectId id, std::uint32_t pid, std::uint64_t start,
+               std::uint64_t end);
+
+  // A descriptor to read the object's file from, or a reason why there is none.
+  // `fd` is valid as long as this and the table live.
+  struct Opened {
+    int fd = -1;
+    symbol::Reason reason = symbol::Reason::none;
+    UniqueFd own = {};  // when the table holds as many as it may
+  };
+  Opened open(ObjectId id);
+
+ private:
+  struct Entry {
+    MappedFile file = {};
+    std::string name;
+    UniqueFd fd = {};
+    symbol::Reason reason = symbol::Reason::none;
+    bool tried = false;
+  };
+  bool room_for_another();
+
+  std::vector<Entry> entries_;
+  std::unordered_map<MappedFile, ObjectId, MappedFileHash> ids_;
+  std::size_t open_files_ = 0;
+  std::size_t most_open_files_;
+};
+
+}  // namespace sightline::process

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// What /proc tells of one process: for processes that ran before the tool did.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "process/objects.h"
+
+namespace sightline::process {
+
+// One executable line of /proc/PID/maps (Documentation/filesystems/proc.rst).
+struct MapsLine {
+  std::uint64_t start = 0;
+  std::uint64_t end = 0;
+  std::uint64_t file_offset = 0;
+  MappedFile file;
+};
+
+// The executable mappings in the text of a maps file. Lines that do not have
+// the kernel's form are passed over; the path may hold any byte but a newline,
+// which the kernel writes as \012.
+std::vector<MapsLine> parse_maps(std::string_view text);
+
+// Executable mappings of a living process. Fails with errno: ENOENT or ESRCH
+// when it is gone, EACCES without CAP_SYS_PTRACE for another user's.
+Result<std::vector<MapsLine>> read_maps(std::uint32_t pid);
+
+struct ProcessStat {
+  std::string comm;  // raw bytes
+  char state = '?';  // as in ps: R, S, D, Z, ...
+  std::uint32_t parent = 0;
+  std::uint64_t start_ticks = 0;  // since boot, USER_HZ (100 a second)
+  bool kernel_thread = false;
+};
+
+// The text of /proc/PID/stat; the name may hold blanks and parentheses.
+Result<ProcessStat> parse_stat(std::string_view text);
+Result<ProcessStat> read_stat(std::uint32_t pid);
+
+// Every process there is now, ascending. Fails with errno (no /proc).
+Result<std::vector<std::uint32_t>> list_processes();
+
+}  // namespace sightline::process

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/table.h"
+
+#include <csignal>
+
+#include "base/clock.h"
+
+namespace sightline::process {
+namespace {
+
+using symbol::Reason;
+
+// /proc/PID/stat counts boot time in ticks of USER_HZ, 100 on every
+// architecture we run on (include/asm-generic/param.h).
+constexpr std::uint64_t ns_per_tick = 10'000'000;
+
+bool is_same_process(const ImageSeen& seen) {
+  auto stat = read_stat(seen.key.pid);
+  return stat && stat->start_ticks == seen.start_boottime_ns / ns_per_tick;
+}
+
+bool is_gone(std::uint32_t pid) {
+  return ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH;
+}
+
+}  // namespace
+
+std::size_t ImageKeyHash::operator()(const ImageKey& key) const {
+  auto id = std::uint64_t{key.pid} << 32 | key.exec_id;
+  return (id ^ key.start_ns) * 0x9e3779b97f4a7c15ULL;
+}
+
+Table::Life& Table::current_life(std::uint32_t pid) {
+  auto& lives = lives_[pid];
+  if (lives.empty()) lives.push_back({.images = {std::make_shared<Image>()}});
+  return lives.back();
+}
+
+void Table::on_fork(std::uint32_t pid, std::uint32_t parent,
+                    std::uint64_t time_ns) {
+  auto from = current_life(parent).images.back();
+  auto image = std::make_shared<Image>();
+  image->since_ns = time_ns;
+  image->parent = from->space ? nullptr : from;
+  image->space = from->space;
+  lives_[pid].push_back({.fork_ns = time_ns, .images = {std::move(image)}});
+}
+
+void Table::on_exec(std::uint32_t pid, std::uint64_t time_ns) {
+  auto& life = current_life(pid);
+  auto& before = *life.images.back();
+  // What was read from /proc after the exec was the new image's.
+  if (before.snapshot_ns > time_ns) before.space.reset();
+  auto image = std::make_shared<Image>();
+  image->since_ns = time_ns;
+  image->space = std::make_shared<AddressSpace>();
+  life.images.push_back(std::move(image));
+}
+
+void Table::on_map(std::uint32_t pid, std::uint64_t time_ns,
+                   const MapsLine& map) {
+  auto& image = *current_life(pid).images.back();
+  // Without a space yet, the snapshot will hold this mapping too.
+  if (!image.space) return;
+  own_space(image).insert({map.start, map.end, map.file_offset,
+                           objects_.intern(map.file), time_ns});
+}
+
+AddressSpace& Table::own_space(Image& image) {
+  if (image.space.use_count() > 1) {
+    image.space = std::make_shared<AddressSpace>(*image.space);
+  }
+  return *image.space;
+}
+
+void Table::on_exit(std::uint32_t pid, std::uint64_t time_ns) {
+  current_life(pid).exit_ns = time_ns;
+}
+
+void Table::take_snapshot(std::uint32_t pid, Image& image) {
+  auto maps = read_maps(pid);
+  image.snapshot_ns = monotonic_ns();
+  if (!maps) {
+    bool refused = maps.error().kind == ErrorKind::permission;
+    image.reason = refused ? Reason::not_permitted : Reason::process_gone;
+    return;
+  }
+  if (maps->empty()) return;  // exiting: the memory is already gone
+  image.space = std::make_shared<AddressSpace>();
+  for (const auto& line : *maps) {
+    image.space->insert({line.start, line.end, line.file_offset,
+                         objects_.intern(line.file), 0});
+  }
+}
+
+bool Table::inherit_space(Image& image) {
+  if (image.space || !image.parent) return image.space != nullptr;
+  // Detached first, so that a chain cannot lead back here.
+  auto parent = std::move(image.parent);
+  if (!inherit_space(*parent)) return false;
+  image.space = parent->space;
+  return true;
+}
+
+void Table::see(const ImageSeen& seen) {
+  auto [at, added] = seen_.try_emplace(seen.key, Seen{seen, nullptr, 0});
+  if (!added || seen.kernel_thread || seen.key.pid == 0) return;
+  auto& image = *current_life(seen.key.pid).images.back();
+  bool known = image.space != nullptr;
+  if (!known && is_same_process(seen)) take_snapshot(seen.key.pid, image);
+}
+
+const ImageSeen* Table::find(const ImageKey& key) const {
+  auto at = seen_.find(key);
+  return at == seen_.end() ? nullptr : &at->second.report;
+}
+
+std::shared_ptr<Table::Image> Table::image_at(std::uint32_t pid,
+                                              std::uint64_t time_ns) {
+  current_life(pid);
+  const auto& lives = lives_[pid];
+  const Life* life = &lives.front();
+  for (const auto& candidate : lives) {
+    if (candidate.fork_ns <= time_ns) life = &candidate;
+  }
+  auto image = life->images.front();
+  for (const auto& candidate : life->images) {
+    if (candidate->since_ns <= time_ns) image = candidate;
+  }
+  return image;
+}
+
+Location Table::locate(const ImageKey& key, std::uint64_t address,
+                       std::uint64_t from_ns) {
+  auto at = seen_.find(key);
+  if (at == seen_.end()) {
+    return {.offset = address, .reason = Reason::process_gone};
+  }
+  auto& seen = at->second;
+  seen.used_ns = monotonic_ns();
+  if (!seen.image) seen.image = image_at(key.pid, seen.report.time_ns);
+  auto& image = *seen.image;
+  if (!inherit_space(image)) return {.offset = address, .reason = image.reason};
+  auto location = image.space->locate(address, from_ns);
+  if (location.mapping != nullptr) {
+    objects_.capture(location.object, key.pid, location.mapping->start,
+                     location.mapping->end);
+  }
+  return location;
+}
+
+void Table::forget(std::uint64_t before_ns) {
+  std::erase_if(seen_, [&](const auto& entry) {
+    const auto& [key, seen] = entry;
+    return seen.image && seen.used_ns < before_ns && is_gone(key.pid);
+  });
+  for (auto& [pid, lives] : lives_) {
+    std::erase_if(lives, [&](const Life& life) {
+      return life.exit_ns != 0 && life.exit_ns < before_ns;
+    });
+    for (auto& life : lives) {
+      // Only the latest exec can still run; seen_ keeps older ones it needs.
+      life.images.erase(life.images.begin(), life.images.end() - 1);
+      auto& space = life.images.back()->space;
+      if (space) space->forget_replaced(before_ns);
+    }
+  }
+  std::erase_if(lives_, [](const auto& entry) { return entry.second.empty(); });
+}
+
+}  // namespace sightline::process

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which image a process ran, and when: kept live by perf's side-band records,
+// from /proc only for what was running before. An image is PID, start time and
+// exec id, as the kernel half keys its counts; the table ties that to the life
+// (fork to exit) and the exec that were current when the image was first
+// sampled, which works because both stamp CLOCK_MONOTONIC.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "process/address_space.h"
+#include "process/objects.h"
+#include "process/proc.h"
+
+namespace sightline::process {
+
+struct ImageKey {
+  std::uint32_t pid = 0;
+  std::uint32_t exec_id = 0;
+  std::uint64_t start_ns = 0;
+
+  bool operator==(const ImageKey&) const = default;
+};
+
+struct ImageKeyHash {
+  std::size_t operator()(const ImageKey& key) const;
+};
+
+// An image as the kernel half first saw it.
+struct ImageSeen {
+  ImageKey key;
+  std::uint64_t time_ns = 0;
+  std::uint64_t start_boottime_ns = 0;
+  std::uint32_t uid = 0;
+  bool kernel_thread = false;
+  std::string comm;  // of the process, raw bytes
+};
+
+// Not thread-safe. Side-band records must come in the order of their time.
+class Table {
+ public:
+  explicit Table(Objects& objects) : objects_(objects) {}
+
+  // Side-band: a new process, a new image, an executable mapping, an end.
+  void on_fork(std::uint32_t pid, std::uint32_t parent, std::uint64_t time_ns);
+  void on_exec(std::uint32_t pid, std::uint64_t time_ns);
+  void on_map(std::uint32_t pid, std::uint64_t time_ns, const MapsLine& map);
+  void on_exit(std::uint32_t pid, std::uint64_t time_ns);
+
+  // The kernel half reports an image. To be called as soon as the report
+  // arrives: what the side-band does not know is read from /proc here, while
+  // the process lives.
+  void see(const ImageSeen& seen);
+
+  // The report for a key, or nullptr when it never came.
+  [[nodiscard]] const ImageSeen* find(const ImageKey& key) const;
+
+  // Where a user address of an image was from `from_ns` until now, with its
+  // object captured. To be called once the side-band has been applied up to
+  // now.
+  Location locate(const ImageKey& key, std::uint64_t address,
+                  std::uint64_t from_ns);
+
+  // Drops what ended before `before_ns` and was not asked for since.
+  void forget(std::uint64_t before_ns);
+
+  [[nodiscard]] std::size_t images() const { return seen_.size(); }
+  [[nodiscard]] std::size_t processes() const { return lives_.size(); }
+
+ private:
+  // One exec of one life. No space: nobody has told its mappings.
+  struct Image {
+    std::uint64_t since_ns = 0;
+    std::uint64_t snapshot_ns = 0;  // when /proc was read, 0 for never
+    std::shared_ptr<AddressSpace>
+        space;                      // shared after a fork, until it differs
+    std::shared_ptr<Image> parent;  // whose mappings a fork shares
+    symbol::Reason reason = symbol::Reason::process_gone;
+  };
+  struct Life {
+    std::uint64_t fork_ns = 0;  // 0: before the tool started
+    std::uint64_t exit_ns = 0;  // 0: not yet
+    std::vector<std::shared_ptr<Image>> images;
+  };
+  struct Seen {
+    ImageSeen report;
+    std::shared_ptr<Image> image;  // bound at the first locate()
+    std::uint64_t used_ns = 0;
+  };
+
+  Life& current_life(std::uint32_t pid);
+  std::shared_ptr<Image> image_at(std::uint32_t pid, std::uint64_t time_ns);
+  void take_snapshot(std::uint32_t pid, Image& image);
+  static bool inherit_space(Image& image);
+  static AddressSpace& own_space(Image& image);
+
+  Objects& objects_;
+  std::unordered_map<std::uint32_t, std::vector<Life>> lives_;
+  std::unordered_map<ImageKey, Seen, ImageKeyHash> seen_;
+};
+
+}  // namespace sightline::process
