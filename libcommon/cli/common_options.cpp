@@ -1,0 +1,583 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/common_options.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <limits>
+#include <span>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "base/units.h"
+
+namespace sightline::cli {
+namespace {
+
+using output::ColorMode;
+using output::Format;
+using Setter = std::function<Status(std::string_view)>;
+
+// PID_MAX_LIMIT of include/linux/threads.h (6.18): 4 Mi on 64 bits.
+constexpr std::uint64_t most_pids = 4U << 20;
+// perf_event_open refuses periods with the top bit (kernel/events/core.c,
+// 6.18).
+constexpr std::uint64_t most_period = std::numeric_limits<std::int64_t>::max();
+constexpr std::uint64_t most_frequency = 1'000'000;
+constexpr std::uint64_t most_rows = 1'000'000;
+constexpr std::uint64_t least_width = 40;
+constexpr std::uint64_t most_width = 10'000;
+
+struct FormatEntry {
+  Format format;
+  std::string_view name;
+  std::string_view ending;
+};
+constexpr std::array<FormatEntry, 3> formats{{
+    {Format::table, "table", ".txt"},
+    {Format::folded, "folded", ".folded"},
+    {Format::json, "json", ".json"},
+}};
+
+std::unexpected<Error> usage_error(std::string what) {
+  return fail(ErrorKind::usage, std::move(what));
+}
+
+Setter set_flag(bool& flag) {
+  return [&flag](std::string_view) -> Status {
+    flag = true;
+    return {};
+  };
+}
+
+Setter set_text(std::string& text) {
+  return [&text](std::string_view value) -> Status {
+    text = value;
+    return {};
+  };
+}
+
+// A whole number into an optional of any integer type.
+template <typename T>
+Setter set_number(std::optional<T>& number, std::uint64_t low,
+                  std::uint64_t high) {
+  return [&number, low, high](std::string_view value) -> Status {
+    number = static_cast<T>(SL_TRY(parse_number(value, low, high)));
+    return {};
+  };
+}
+
+template <typename T>
+void add_unique(std::vector<T>& values, T value) {
+  if (std::ranges::find(values, value) == values.end()) {
+    values.push_back(std::move(value));
+  }
+}
+
+Setter add_ids(std::vector<int>& ids) {
+  return [&ids](std::string_view value) -> Status {
+    for (auto part : split(value, ',')) {
+      auto id = SL_TRY(parse_number(part, 1, most_pids));
+      add_unique(ids, static_cast<int>(id));
+    }
+    return {};
+  };
+}
+
+// sysfs-described events have commas of their own: cpu/event=0x3c,umask=1/.
+std::vector<std::string_view> split_events(std::string_view text) {
+  std::vector<std::string_view> events;
+  bool inside = false;
+  std::size_t begin = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '/') inside = !inside;
+    if (text[at] != ',' || inside) continue;
+    events.push_back(text.substr(begin, at - begin));
+    begin = at + 1;
+  }
+  events.push_back(text.substr(begin));
+  return events;
+}
+
+Setter set_events(CommonOptions& common, std::vector<std::string> events,
+                  EventCheck check) {
+  return [&common, events = std::move(events),
+          check = std::move(check)](std::string_view value) -> Status {
+    for (auto part : split_events(value)) {
+      SL_CHECK(check ? check(part) : check_choice(part, events));
+      add_unique(common.events, std::string(part));
+    }
+    return {};
+  };
+}
+
+// One of two ways that exclude each other.
+Status exclude(bool other_given, std::string_view other) {
+  if (!other_given) return {};
+  return usage_error(fmt::format("cannot be combined with {}", other));
+}
+
+// A kernel without this file has no cap that we could name; it then refuses
+// the event itself.
+std::optional<std::uint64_t> frequency_cap() {
+  auto text = read_file("/proc/sys/kernel/perf_event_max_sample_rate", 64);
+  if (!text) return {};
+  auto cap = parse_number(trim(*text), 1, most_frequency);
+  return cap ? std::optional(*cap) : std::nullopt;
+}
+
+Status set_frequency(CommonOptions& common, std::string_view value) {
+  SL_CHECK(exclude(common.period.has_value(), "--period"));
+  auto frequency = SL_TRY(parse_number(value, 1, most_frequency));
+  auto cap = frequency_cap();
+  if (cap && frequency > *cap) {
+    return fail(ErrorKind::usage,
+                fmt::format("expected at most {}, the kernel's cap, got '{}'",
+                            *cap, value),
+                "sysctl kernel.perf_event_max_sample_rate holds the cap");
+  }
+  common.frequency_hz = frequency;
+  return {};
+}
+
+Status set_period(CommonOptions& common, std::string_view value) {
+  SL_CHECK(exclude(common.frequency_hz.has_value(), "--frequency"));
+  common.period = SL_TRY(parse_number(value, 1, most_period));
+  return {};
+}
+
+Status set_duration(CommonOptions& common, std::string_view value) {
+  auto duration = SL_TRY(parse_duration(value));
+  if (common.duration_ns) {
+    return usage_error(
+        fmt::format("the duration is given twice, got '{}'", value));
+  }
+  common.duration_ns = duration;
+  return {};
+}
+
+Status set_ready_fd(CommonOptions& common, std::string_view value) {
+  auto number = parse_number(value, 0, std::numeric_limits<int>::max());
+  if (!number || fcntl(static_cast<int>(*number), F_GETFD) < 0) {
+    return usage_error(
+        fmt::format("expected an open descriptor, got '{}'", printable(value)));
+  }
+  common.ready_fd = static_cast<int>(*number);
+  return {};
+}
+
+Status set_format(CommonOptions& common, Format format) {
+  if (common.format && *common.format != format) {
+    return usage_error(
+        fmt::format("the format is already {}", format_name(*common.format)));
+  }
+  common.format = format;
+  return {};
+}
+
+std::vector<std::string> format_names() {
+  std::vector<std::string> names;
+  for (const auto& entry : formats) names.emplace_back(entry.name);
+  return names;
+}
+
+Status set_format_by_name(CommonOptions& common, std::string_view value) {
+  SL_CHECK(check_choice(value, format_names()));
+  return set_format(
+      common, std::ranges::find(formats, value, &FormatEntry::name)->format);
+}
+
+Status add_output(CommonOptions& common, std::string_view value) {
+  if (std::ranges::find(common.outputs, value) != common.outputs.end()) {
+    return usage_error(fmt::format("'{}' is given twice", printable(value)));
+  }
+  common.outputs.emplace_back(value);
+  return {};
+}
+
+Status set_color(CommonOptions& common, std::string_view value,
+                 const std::vector<std::string>& choices) {
+  SL_CHECK(check_choice(value, choices));
+  common.color = value == "always"  ? ColorMode::always
+                 : value == "never" ? ColorMode::never
+                                    : ColorMode::automatic;
+  return {};
+}
+
+// Digits with at most one point; from_chars alone would take nan and 1e1.
+Status set_max_loss(CommonOptions& common, std::string_view value) {
+  double percent = 0;
+  const auto* end = value.data() + value.size();
+  bool plain = value.find_first_not_of("0123456789.") == value.npos;
+  auto read = std::from_chars(value.data(), end, percent);
+  if (!plain || read.ec != std::errc{} || read.ptr != end || percent > 100) {
+    return usage_error(
+        fmt::format("expected a percentage from 0 to 100, "
+                    "got '{}'",
+                    printable(value)));
+  }
+  common.max_loss_percent = percent;
+  return {};
+}
+
+void add_format_options(OptionTable& table, CommonOptions& common) {
+  table.add(
+      {.name = "folded",
+       .letter = 'f',
+       .help = "Collapsed stacks, one a line, for flame graphs; the same "
+               "as --format folded.",
+       .group = "Output",
+       .set = [&common](auto) { return set_format(common, Format::folded); }});
+  table.add(
+      {.name = "json",
+       .letter = 'j',
+       .help = "JSON Lines, one object a line; the same as --format "
+               "json.",
+       .group = "Output",
+       .set = [&common](auto) { return set_format(common, Format::json); }});
+  table.add({.name = "format",
+             .value = "FORMAT",
+             .help = "How the result is written to stdout and to files whose "
+                     "ending says nothing [table].",
+             .group = "Output",
+             .completion = Completion::choice,
+             .choices = format_names(),
+             .set = [&common](auto value) {
+               return set_format_by_name(common, value);
+             }});
+  table.add(
+      {.name = "output",
+       .letter = 'o',
+       .value = "FILE",
+       .help = "Write to FILE instead of stdout, which is -. The ending "
+               "names the format: .txt, .folded, .json. May be "
+               "repeated.",
+       .group = "Output",
+       .completion = Completion::file,
+       .repeatable = true,
+       .set = [&common](auto value) { return add_output(common, value); }});
+}
+
+void add_terminal_options(OptionTable& table, CommonOptions& common) {
+  table.add({.name = "wide",
+             .letter = 'w',
+             .help = "Truncate nothing.",
+             .group = "Output",
+             .set = set_flag(common.wide)});
+  table.add({.name = "width",
+             .value = "N",
+             .help = "Columns that a row may take [the terminal's].",
+             .group = "Output",
+             .set = set_number(common.width, least_width, most_width)});
+  std::vector<std::string> when{"auto", "always", "never"};
+  table.add({.name = "color",
+             .value = "WHEN",
+             .help = "When to use colour [auto]; NO_COLOR is respected.",
+             .group = "Output",
+             .completion = Completion::choice,
+             .choices = when,
+             .set = [&common, when](auto value) {
+               return set_color(common, value, when);
+             }});
+}
+
+}  // namespace
+
+void NamePattern::Free::operator()(regex_t* regex) const {
+  regfree(regex);
+  delete regex;
+}
+
+Result<NamePattern> NamePattern::compile(std::string_view text) {
+  NamePattern pattern;
+  pattern.text_ = text;
+  auto regex = std::make_unique<regex_t>();
+  auto code =
+      regcomp(regex.get(), pattern.text_.c_str(), REG_EXTENDED | REG_NOSUB);
+  if (code != 0) {
+    std::array<char, 128> reason{};
+    regerror(code, regex.get(), reason.data(), reason.size());
+    return usage_error(
+        fmt::format("expected a POSIX extended regular expression, got '{}': "
+                    "{}",
+                    printable(text), reason.data()));
+  }
+  pattern.regex_.reset(regex.release());
+  return pattern;
+}
+
+bool NamePattern::matches(std::string_view name) const {
+  return regexec(regex_.get(), std::string(name).c_str(), 0, nullptr, 0) == 0;
+}
+
+std::string_view format_name(Format format) {
+  return std::ranges::find(formats, format, &FormatEntry::format)->name;
+}
+
+std::vector<OutputTarget> output_targets(const CommonOptions& common) {
+  auto otherwise = common.format.value_or(Format::table);
+  if (common.outputs.empty()) return {{"-", otherwise}};
+  std::vector<OutputTarget> targets;
+  for (const auto& path : common.outputs) {
+    auto entry = std::ranges::find_if(formats, [&](const FormatEntry& known) {
+      return path.ends_with(known.ending);
+    });
+    targets.push_back(
+        {path, entry == formats.end() ? otherwise : entry->format});
+  }
+  return targets;
+}
+
+void add_general_options(OptionTable& table, CommonOptions& common) {
+  table.add({.name = "verbose",
+             .letter = 'v',
+             .help = "Say what was probed and decided; twice: libbpf's own "
+                     "log too.",
+             .group = "General",
+             .set = [&common](auto) -> Status {
+               ++common.verbosity;
+               return {};
+             }});
+  table.add({.name = "quiet",
+             .letter = 'q',
+             .help = "No banner and no hints; errors and losses stay.",
+             .group = "General",
+             .set = set_flag(common.quiet)});
+  table.add({.name = "man",
+             .help = "Print the manual page; read it with: man -l -",
+             .group = "General",
+             .action = Action::man});
+  table.add({.name = "help",
+             .letter = 'h',
+             .help = "Print this help.",
+             .group = "General",
+             .action = Action::help});
+  table.add({.name = "version",
+             .letter = 'V',
+             .help = "Print the version; with -v the features of this machine "
+                     "too, for bug reports.",
+             .group = "General",
+             .action = Action::version});
+  table.add({.name = "generate",
+             .value = "WHAT",
+             .action = Action::generate,
+             .hidden = true});
+}
+
+void add_kernel_options(OptionTable& table, CommonOptions& common) {
+  table.add({.name = "btf",
+             .value = "FILE",
+             .help = "Type information (BTF) of a kernel that carries none.",
+             .group = "General",
+             .completion = Completion::file,
+             .set = set_text(common.btf)});
+}
+
+void add_process_options(OptionTable& table, CommonOptions& common,
+                         UserLookup find_user) {
+  table.add({.name = "pid",
+             .letter = 'p',
+             .value = "PID[,...]",
+             .help = "Only these processes; each must exist.",
+             .group = "Filtering",
+             .completion = Completion::pid,
+             .repeatable = true,
+             .set = add_ids(common.pids)});
+  table.add({.name = "uid",
+             .letter = 'u',
+             .value = "USER",
+             .help = "Only processes of this user, by name or number.",
+             .group = "Filtering",
+             .completion = Completion::user,
+             .set = [&common, find = std::move(find_user)](
+                        std::string_view value) -> Status {
+               common.uid = SL_TRY(find(value));
+               common.user = value;
+               return {};
+             }});
+}
+
+void add_name_options(OptionTable& table, CommonOptions& common) {
+  table.add({.name = "name",
+             .letter = 'n',
+             .value = "RE",
+             .help = "Only commands whose name matches this POSIX extended "
+                     "regular expression.",
+             .group = "Filtering",
+             .set = [&common](std::string_view value) -> Status {
+               common.name = SL_TRY(NamePattern::compile(value));
+               return {};
+             }});
+  table.add({.name = "cgroup",
+             .letter = 'c',
+             .value = "PATH",
+             .help = "Only this cgroup and all below it; absolute, or relative "
+                     "to the cgroup mount.",
+             .group = "Filtering",
+             .completion = Completion::directory,
+             .set = set_text(common.cgroup)});
+}
+
+void add_thread_option(OptionTable& table, CommonOptions& common) {
+  table.add({.name = "tid",
+             .letter = 'L',
+             .value = "TID[,...]",
+             .help = "Only these threads; each must exist.",
+             .group = "Filtering",
+             .completion = Completion::pid,
+             .repeatable = true,
+             .set = add_ids(common.tids)});
+}
+
+void add_cpu_option(OptionTable& table, CommonOptions& common) {
+  table.add({.name = "cpu",
+             .letter = 'C',
+             .value = "LIST",
+             .help = "Only these CPUs, such as 0-3,8.",
+             .group = "Filtering",
+             .set = [&common](std::string_view value) -> Status {
+               common.cpus = SL_TRY(parse_cpu_list(value));
+               return {};
+             }});
+}
+
+void add_timing_options(OptionTable& table, CommonOptions& common) {
+  table.add(
+      {.name = "duration",
+       .letter = 'd',
+       .value = "TIME",
+       .help = "Stop after 5, 5s, 500ms or 2m [at Ctrl-C].",
+       .group = "Timing",
+       .set = [&common](auto value) { return set_duration(common, value); }});
+  table.add(
+      {.name = "ready-fd",
+       .value = "FD",
+       .help = "Write one byte to this descriptor once everything is "
+               "attached: for scripts, instead of a sleep.",
+       .group = "Timing",
+       .set = [&common](auto value) { return set_ready_fd(common, value); }});
+}
+
+void add_duration_argument(OptionTable& table, CommonOptions& common) {
+  table.add(Positional{
+      .name = "DURATION",
+      .help = "The same as --duration.",
+      .set = [&common](auto value) { return set_duration(common, value); }});
+}
+
+void add_interval_option(OptionTable& table, CommonOptions& common) {
+  table.add({.name = "interval",
+             .letter = 'i',
+             .value = "TIME",
+             .help = "Print a whole report each interval.",
+             .group = "Timing",
+             .set = [&common](std::string_view value) -> Status {
+               common.interval_ns = SL_TRY(parse_duration(value));
+               return {};
+             }});
+}
+
+void add_sampling_options(OptionTable& table, CommonOptions& common,
+                          std::vector<std::string> events,
+                          EventCheck check_event) {
+  table.add(
+      {.name = "frequency",
+       .letter = 'F',
+       .value = "HZ",
+       .help = fmt::format("Samples a second on each CPU [{}].",
+                           default_frequency_hz),
+       .group = "Sampling",
+       .set = [&common](auto value) { return set_frequency(common, value); }});
+  table.add(
+      {.name = "period",
+       .value = "N",
+       .help = "One sample each N events instead; for cpu-clock, "
+               "nanoseconds.",
+       .group = "Sampling",
+       .set = [&common](auto value) { return set_period(common, value); }});
+  table.add({.name = "event",
+             .letter = 'e',
+             .value = "EVENT[,...]",
+             .help = "What is sampled.",
+             .group = "Sampling",
+             .completion = Completion::choice,
+             .choices = events,
+             .set = set_events(common, events, std::move(check_event))});
+}
+
+void add_stack_options(OptionTable& table, CommonOptions& common) {
+  table.add({.name = "user-stacks-only",
+             .letter = 'U',
+             .help = "User stacks only.",
+             .group = "Stacks",
+             .set = [&common](auto) -> Status {
+               SL_CHECK(exclude(common.kernel_only, "--kernel-stacks-only"));
+               common.user_only = true;
+               return {};
+             }});
+  table.add({.name = "kernel-stacks-only",
+             .letter = 'K',
+             .help = "Kernel stacks only.",
+             .group = "Stacks",
+             .set = [&common](auto) -> Status {
+               SL_CHECK(exclude(common.user_only, "--user-stacks-only"));
+               common.kernel_only = true;
+               return {};
+             }});
+}
+
+void add_grouping_option(OptionTable& table, CommonOptions& common,
+                         std::vector<std::string> keys) {
+  table.add({.name = "by",
+             .value = "KEY[,...]",
+             .help = "What is counted apart.",
+             .group = "Output",
+             .completion = Completion::choice,
+             .choices = keys,
+             .set = [&common, keys](std::string_view value) -> Status {
+               for (auto key : split(value, ',')) {
+                 SL_CHECK(check_choice(key, keys));
+                 add_unique(common.by, std::string(key));
+               }
+               return {};
+             }});
+}
+
+void add_table_options(OptionTable& table, CommonOptions& common,
+                       std::vector<std::string> sort_keys) {
+  table.add({.name = "sort",
+             .letter = 's',
+             .value = "KEY",
+             .help = "Column that the rows are sorted by.",
+             .group = "Output",
+             .completion = Completion::choice,
+             .choices = sort_keys,
+             .set = [&common, sort_keys](std::string_view value) -> Status {
+               SL_CHECK(check_choice(value, sort_keys));
+               common.sort = value;
+               return {};
+             }});
+  table.add({.name = "rows",
+             .letter = 'r',
+             .value = "N",
+             .help = "Rows shown.",
+             .group = "Output",
+             .set = set_number(common.rows, 1, most_rows)});
+}
+
+void add_output_options(OptionTable& table, CommonOptions& common) {
+  add_format_options(table, common);
+  add_terminal_options(table, common);
+  table.add(
+      {.name = "max-loss",
+       .value = "PCT",
+       .help = "End with status 5 when more records than this percentage "
+               "are missing.",
+       .group = "Output",
+       .set = [&common](auto value) { return set_max_loss(common, value); }});
+}
+
+}  // namespace sightline::cli

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// The options that tools have in common, so that a flag means one thing in
+// the whole suite. Each function adds one family to a tool's table; the
+// setters check what was typed and store it parsed in CommonOptions, which
+// must outlive the table and stay where it is.
+//
+// What needs the machine is left to the tool: whether a PID lives, where a
+// cgroup is, whether a file opens.
+#pragma once
+
+#include <regex.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "cli/option.h"
+#include "output/sink.h"
+#include "output/style.h"
+
+namespace sightline::cli {
+
+// A POSIX extended regular expression, unanchored. Matching is thread-safe.
+class NamePattern {
+ public:
+  // Fails (usage) with regcomp's reason.
+  static Result<NamePattern> compile(std::string_view text);
+
+  [[nodiscard]] bool matches(std::string_view name) const;
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  struct Free {
+    void operator()(regex_t* regex) const;
+  };
+  std::string text_;
+  std::unique_ptr<regex_t, Free> regex_;
+};
+
+// "table", "folded", "json".
+std::string_view format_name(output::Format format);
+
+inline constexpr std::uint64_t default_frequency_hz = 99;
+
+struct CommonOptions {
+  // General
+  int verbosity = 0;
+  bool quiet = false;
+  std::string btf;  // file; empty: the kernel's own
+
+  // Filtering; an empty list or text filters nothing
+  std::vector<int> pids;  // in the caller's PID namespace, unique
+  std::vector<int> tids;
+  std::optional<NamePattern> name;
+  std::optional<uid_t> uid;
+  std::string user;    // what was typed for uid
+  std::string cgroup;  // absolute, or relative to the cgroup mount
+  std::vector<int> cpus;
+
+  // Timing
+  std::optional<std::uint64_t> duration_ns;
+  std::optional<std::uint64_t> interval_ns;
+  std::optional<int> ready_fd;  // is open
+
+  // Sampling; at most one of frequency and period
+  std::optional<std::uint64_t> frequency_hz;  // else default_frequency_hz
+  std::optional<std::uint64_t> period;        // in the event's own unit
+  std::vector<std::string> events;
+
+  // Stacks; at most one is set
+  bool user_only = false;
+  bool kernel_only = false;
+
+  // Output
+  std::vector<std::string> by;
+  std::string sort;
+  std::optional<std::size_t> rows;
+  std::optional<output::Format> format;  // see output_targets()
+  std::vector<std::string> outputs;      // files, "-" is stdout
+  bool wide = false;
+  std::optional<std::size_t> width;  // columns
+  output::ColorMode color = output::ColorMode::automatic;
+  std::optional<double> max_loss_percent;
+};
+
+// Where the result goes.
+struct OutputTarget {
+  std::string path;  // "-" is stdout
+  output::Format format;
+};
+
+// The -o files with their formats, or stdout alone: the ending names the
+// format, an unknown one (and stdout) takes --format, or the table.
+std::vector<OutputTarget> output_targets(const CommonOptions& common);
+
+// process::find_user, or a stand-in: the number of a user given by name or
+// number; its failure reads "expected ..., got ...".
+using UserLookup = std::function<Result<uid_t>(std::string_view)>;
+
+// Whether an event can be sampled; its failure reads "expected ..., got ...".
+using EventCheck = std::function<Status(std::string_view)>;
+
+// -v -q -h -V --man, and --generate, which is shown nowhere. All tools.
+void add_general_options(OptionTable& table, CommonOptions& common);
+
+// --btf, under General: add it before the general options, so that help and
+// version stay last. All tools.
+void add_kernel_options(OptionTable& table, CommonOptions& common);
+
+// -p -u: all tools but podtop.
+void add_process_options(OptionTable& table, CommonOptions& common,
+                         UserLookup find_user);
+
+// -n -c: all tools.
+void add_name_options(OptionTable& table, CommonOptions& common);
+
+// -L: stack tools.
+void add_thread_option(OptionTable& table, CommonOptions& common);
+
+// -C: cpuprof, cachemiss.
+void add_cpu_option(OptionTable& table, CommonOptions& common);
+
+// -d --ready-fd: all tools.
+void add_timing_options(OptionTable& table, CommonOptions& common);
+
+// The positional [DURATION], the same as -d: cpuprof, offcpu.
+void add_duration_argument(OptionTable& table, CommonOptions& common);
+
+// -i: cpuprof, offcpu, and the event tools' --summary.
+void add_interval_option(OptionTable& table, CommonOptions& common);
+
+// -F --period -e: cpuprof, cachemiss. Without a check an event must be one of
+// `events`, which are also what the shell offers.
+void add_sampling_options(OptionTable& table, CommonOptions& common,
+                          std::vector<std::string> events,
+                          EventCheck check_event = {});
+
+// -U -K: stack tools.
+void add_stack_options(OptionTable& table, CommonOptions& common);
+
+// --by, with the tool's keys.
+void add_grouping_option(OptionTable& table, CommonOptions& common,
+                         std::vector<std::string> keys);
+
+// -s -r, with the tool's columns: table views.
+void add_table_options(OptionTable& table, CommonOptions& common,
+                       std::vector<std::string> sort_keys);
+
+// -f -j --format -o -w --width --color --max-loss: all tools.
+void add_output_options(OptionTable& table, CommonOptions& common);
+
+}  // namespace sightline::cli

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/program.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <exception>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "cli/completion.h"
+#include "cli/exit_status.h"
+#include "cli/help.h"
+#include "cli/man_options.h"
+
+namespace sightline::cli {
+namespace {
+
+struct Generator {
+  std::string_view name;
+  std::string (*render)(const OptionTable&);
+};
+
+template <Shell shell>
+std::string completion_for(const OptionTable& table) {
+  return render_completion(table, shell);
+}
+
+constexpr std::array<Generator, 5> generators{{
+    {"man-options", render_man_options},
+    {"man-exit-status", render_man_exit_status},
+    {"complete-bash", completion_for<Shell::bash>},
+    {"complete-zsh", completion_for<Shell::zsh>},
+    {"complete-fish", completion_for<Shell::fish>},
+}};
+
+Result<std::string> generate(const OptionTable& table, std::string_view what) {
+  auto at = std::ranges::find(generators, what, &Generator::name);
+  if (at != generators.end()) return at->render(table);
+  std::vector<std::string> names;
+  for (const auto& generator : generators) names.emplace_back(generator.name);
+  auto status = check_choice(what, names);
+  return fail(ErrorKind::usage,
+              fmt::format("--generate: {}", status.error().what));
+}
+
+// A closed standard descriptor is opened the wrong way round: it takes no file
+// of ours, and using it still fails as it should.
+void occupy_standard_descriptors() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (fcntl(fd, F_GETFD) >= 0) continue;
+    // The lowest free number is this one. It stays for the whole run, so it
+    // has no owner; a command that is started then has its three as well.
+    (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+  }
+}
+
+int report(std::string_view name, const Error& error) {
+  if (error.err == EPIPE) return status_done;
+  auto message = error_message(name, error);
+  // Where stderr itself cannot be written, the status is all there is to say.
+  (void)write_all(STDERR_FILENO, message.data(), message.size());
+  return exit_status(error);
+}
+
+}  // namespace
+
+std::string_view version() { return SIGHTLINE_VERSION; }
+
+int run_program(
+    std::string_view name, int argc, char** argv,
+    const std::function<Result<int>(std::span<char* const>)>& body) {
+  occupy_standard_descriptors();
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    auto status = body(std::span(argv, static_cast<std::size_t>(argc)));
+    return status ? *status : report(name, status.error());
+  } catch (const std::exception& problem) {
+    // Memory ran out, or a bug: still one message and one status.
+    return report(name, Error{ErrorKind::runtime, 0, problem.what(), {}});
+  }
+}
+
+std::string error_message(std::string_view name, const Error& error) {
+  auto message = fmt::format("{}: {}\n", name, printable(error.what));
+  if (!error.hint.empty()) {
+    message += fmt::format("hint: {}\n", printable(error.hint));
+  }
+  if (error.kind == ErrorKind::usage) {
+    message += fmt::format("Try '{} --help' for more information.\n", name);
+  }
+  return message;
+}
+
+Status print_text(std::string_view text) {
+  auto status = write_all(STDOUT_FILENO, text.data(), text.size());
+  if (status) return {};
+  auto err = status.error().err;
+  auto error = fail_errno("cannot write to standard output", err).error();
+  error.kind = ErrorKind::runtime;
+  return std::unexpected(std::move(error));
+}
+
+Status print_version(std::string_view name, std::string_view features) {
+  return print_text(fmt::format("{} {}\n{}", name, version(), features));
+}
+
+Status answer(const OptionTable& table, const Parsed& parsed,
+              std::string_view man_page, std::string_view features) {
+  switch (parsed.action) {
+    case Action::run:
+      break;
+    case Action::help:
+      return print_text(render_help(table));
+    case Action::version:
+      return print_version(table.info().name, features);
+    case Action::man:
+      return print_text(man_page);
+    case Action::generate:
+      return print_text(SL_TRY(generate(table, parsed.generate)));
+  }
+  return {};
+}
+
+}  // namespace sightline::cli
