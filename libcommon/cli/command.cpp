@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/command.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <utility>
+
+#include "base/file.h"
+
+namespace sightline::cli {
+namespace {
+
+struct Pipe {
+  UniqueFd read;
+  UniqueFd write;
+};
+
+Result<Pipe> make_pipe() {
+  std::array<int, 2> fds{};
+  if (::pipe2(fds.data(), O_CLOEXEC) != 0)
+    return fail_errno("cannot make a pipe");
+  return Pipe{UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
+// A program that starts with our ignored or blocked signals would behave
+// differently under the tool than without it.
+void restore_signals() {
+  for (int number : {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD}) {
+    struct sigaction action{};
+    action.sa_handler = SIG_DFL;
+    ::sigaction(number, &action, nullptr);
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+// In the child between fork and exec: only async-signal-safe calls.
+[[noreturn]] void run_child(int gate, int verdict, char* const* arguments) {
+  char go = 0;
+  // End of file: the tool died or gave up before it let us go.
+  if (::read(gate, &go, 1) != 1) ::_exit(125);
+  restore_signals();
+  ::execvp(arguments[0], arguments);
+  int err = errno;
+  [[maybe_unused]] auto wrote = ::write(verdict, &err, sizeof(err));
+  ::_exit(err == ENOENT ? 127 : 126);
+}
+
+}  // namespace
+
+Result<Command> Command::spawn(const std::vector<std::string>& arguments) {
+  auto gate = SL_TRY(make_pipe());
+  auto verdict = SL_TRY(make_pipe());
+  std::vector<char*> argv;
+  for (const auto& argument : arguments) {
+    argv.push_back(const_cast<char*>(argument.c_str()));
+  }
+  argv.push_back(nullptr);
+  Command command;
+  command.pid_ = ::fork();
+  if (command.pid_ < 0) return fail_errno("cannot start the command");
+  if (command.pid_ == 0) {
+    // The child's own copy of the far end would keep the gate open.
+    gate.write.reset();
+    run_child(gate.read.get(), verdict.write.get(), argv.data());
+  }
+  command.gate_ = std::move(gate.write);
+  command.verdict_ = std::move(verdict.read);
+  command.pidfd_.reset(
+      static_cast<int>(::syscall(SYS_pidfd_open, command.pid_, 0)));
+  if (!command.pidfd_) return fail_errno("cannot watch the command");
+  return command;
+}
+
+Command::Command(Command&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)),
+      pidfd_(std::move(other.pidfd_)),
+      gate_(std::move(other.gate_)),
+      verdict_(std::move(other.verdict_)) {}
+
+Command::~Command() {
+  gate_.reset();
+  // Held at the gate it leaves by itself; a running command is not ours to end.
+  if (pid_ > 0 && verdict_) ::waitpid(pid_, nullptr, 0);
+}
+
+Result<int> Command::release() {
+  SL_CHECK(write_all(gate_.get(), "g", 1));
+  gate_.reset();
+  auto said = SL_TRY(read_fd(verdict_.get(), sizeof(int)));
+  verdict_.reset();
+  if (said.size() < sizeof(int)) return 0;
+  int err = 0;
+  said.copy(reinterpret_cast<char*>(&err), sizeof(err));
+  return err;
+}
+
+void Command::signal(int number) const {
+  if (pid_ > 0)
+    ::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0);
+}
+
+Result<int> Command::wait() {
+  int status = 0;
+  while (::waitpid(pid_, &status, 0) < 0) {
+    if (errno != EINTR) return fail_errno("cannot wait for the command");
+  }
+  pid_ = -1;
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+}  // namespace sightline::cli

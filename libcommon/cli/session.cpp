@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/session.h"
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/units.h"
+
+namespace sightline::cli {
+namespace {
+
+bool is_ignored(int number) {
+  struct sigaction action{};
+  ::sigaction(number, nullptr, &action);
+  return action.sa_handler == SIG_IGN;
+}
+
+// SIGHUP stays ignored when it was (nohup). SIGINT does not: a shell ignores it
+// for what it runs in the background, and `kill -INT` is how scripts end us.
+sigset_t session_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int number : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&set, number);
+  if (!is_ignored(SIGHUP)) sigaddset(&set, SIGHUP);
+  return set;
+}
+
+// The impatient second Ctrl-C, whatever is being written or named meanwhile.
+void leave_at_next_interrupt() {
+  struct sigaction action{};
+  action.sa_handler = [](int) { ::_exit(128 + SIGINT); };
+  ::sigaction(SIGINT, &action, nullptr);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+itimerspec timer_for(std::uint64_t ns, bool repeats) {
+  timespec time{static_cast<time_t>(ns / ns_per_second),
+                static_cast<long>(ns % ns_per_second)};
+  return {.it_interval = repeats ? time : timespec{}, .it_value = time};
+}
+
+void clear_timer(int fd) {
+  std::uint64_t expirations = 0;
+  [[maybe_unused]] auto got = ::read(fd, &expirations, sizeof(expirations));
+}
+
+}  // namespace
+
+Result<Session> Session::open() {
+  Session session;
+  auto set = session_signals();
+  if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) {
+    return fail_errno("cannot block signals");
+  }
+  session.signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  session.epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
+  if (!session.signals_ || !session.epoll_) {
+    return fail_errno("cannot make the event loop");
+  }
+  return session;
+}
+
+Status Session::add(int fd, std::uint32_t events, Handler handler) {
+  epoll_event event{.events = events, .data = {.u64 = handlers_.size()}};
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
+    return fail_errno("cannot watch a descriptor");
+  }
+  handlers_.push_back(std::move(handler));
+  return {};
+}
+
+Status Session::watch(int fd, std::function<Status()> ready) {
+  return add(fd, EPOLLIN, std::move(ready));
+}
+
+Status Session::add_timer(std::uint64_t ns, bool repeats, Handler handler) {
+  UniqueFd timer(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  auto time = timer_for(ns, repeats);
+  if (!timer || ::timerfd_settime(timer.get(), 0, &time, nullptr) != 0) {
+    return fail_errno("cannot set a timer");
+  }
+  SL_CHECK(add(timer.get(), EPOLLIN,
+               [fd = timer.get(), handler = std::move(handler)] {
+                 clear_timer(fd);
+                 return handler();
+               }));
+  timers_.push_back(std::move(timer));
+  return {};
+}
+
+Status Session::add_ends(const SessionSettings& settings) {
+  if (settings.output_fd >= 0) {
+    // EPOLLERR always reports; a regular file cannot be watched and need not.
+    auto watched = add(settings.output_fd, 0, [this] {
+      end(EndReason::reader_gone);
+      return Status();
+    });
+    if (!watched && watched.error().err != EPERM) return watched;
+  }
+  if (settings.command_fd >= 0) {
+    SL_CHECK(add(settings.command_fd, EPOLLIN, [this] {
+      end(EndReason::command_ended);
+      return Status();
+    }));
+  }
+  living_targets_ = settings.target_fds.size();
+  for (int fd : settings.target_fds) {
+    SL_CHECK(add(fd, EPOLLIN | EPOLLONESHOT, [this] {
+      if (--living_targets_ == 0) end(EndReason::targets_gone);
+      return Status();
+    }));
+  }
+  return {};
+}
+
+Status Session::add_timers(const SessionSettings& settings,
+                           const SessionHooks& hooks) {
+  auto start = monotonic_ns();
+  if (settings.duration_ns) {
+    SL_CHECK(add_timer(*settings.duration_ns, false, [this] {
+      end(EndReason::duration);
+      return Status();
+    }));
+  }
+  if (settings.interval_ns) {
+    SL_CHECK(add_timer(*settings.interval_ns, true, [=, &hooks]() -> Status {
+      // The last interval ends with the duration; its report is the final one.
+      auto soon = monotonic_ns() + *settings.interval_ns / 100;
+      bool last = settings.duration_ns && soon >= start + *settings.duration_ns;
+      return last ? Status() : hooks.interval();
+    }));
+  }
+  if (settings.tick_ns > 0) {
+    SL_CHECK(
+        add_timer(settings.tick_ns, true, [&hooks] { return hooks.tick(); }));
+  }
+  return {};
+}
+
+Status Session::on_signal(const SessionHooks& hooks) {
+  signalfd_siginfo info{};
+  while (::read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {
+    auto number = static_cast<int>(info.ssi_signo);
+    if (number == SIGUSR1) {
+      SL_CHECK(hooks.snapshot());
+      continue;
+    }
+    leave_at_next_interrupt();
+    if (!end_) {
+      end_ = End{EndReason::interrupted, number, info.ssi_code == SI_KERNEL};
+    }
+  }
+  return {};
+}
+
+Status Session::poll_once() {
+  std::array<epoll_event, 16> events{};
+  auto count = ::epoll_wait(epoll_.get(), events.data(), events.size(), -1);
+  if (count < 0 && errno != EINTR) return fail_errno("cannot wait for events");
+  for (int i = 0; i < count && !end_; ++i) {
+    SL_CHECK(handlers_[events[static_cast<std::size_t>(i)].data.u64]());
+  }
+  return {};
+}
+
+Result<End> Session::run(const SessionSettings& settings,
+                         const SessionHooks& hooks) {
+  SL_CHECK(add(signals_.get(), EPOLLIN, [&] { return on_signal(hooks); }));
+  SL_CHECK(add_ends(settings));
+  SL_CHECK(add_timers(settings, hooks));
+  if (settings.ready_fd) {
+    auto told = write_all(*settings.ready_fd, "\n", 1);
+    if (!told)
+      return fail_errno("cannot write to --ready-fd", told.error().err);
+  }
+  while (!end_) SL_CHECK(poll_once());
+  return *end_;
+}
+
+Result<UniqueFd> watch_process(pid_t pid) {
+  UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (fd) return fd;
+  if (errno == ESRCH || errno == EINVAL) {
+    return fail(ErrorKind::runtime, fmt::format("no such process: {}", pid));
+  }
+  return fail_errno(fmt::format("cannot watch process {}", pid));
+}
+
+}  // namespace sightline::cli
