@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+# The front door. All building is done by CMake and Ninja in build/; each target
+# here is one command that a person or a script wants.
+PREFIX ?= /usr/local
+TOOLS := $(patsubst tools/%/,%,$(wildcard tools/*/))
+NEEDS := scripts/install-deps.sh
+
+.PHONY: all demo check check-all bench kernels static dev install help
+.SILENT:
+
+all: build/build.ninja ## build every tool: build/bin/<tool>
+	cd build && ninja $(TOOLS)
+
+demo: ## install what is missing, build, and run cpuprof over a real load
+	$(NEEDS) build demo
+	$(MAKE) --no-print-directory all
+	scripts/demo.sh
+
+check: ## install what is missing, build, and pass all tests
+	$(NEEDS)
+	scripts/check.sh
+
+check-all: ## check, and what is heavy: the sanitizers' build and its tests
+	$(NEEDS)
+	scripts/check.sh all
+
+bench: ## speed and memory, peers beside us (ARGS=--assert fails over a limit)
+	$(NEEDS) build bench
+	$(MAKE) --no-print-directory all
+	scripts/bench.sh $(ARGS)
+
+kernels: ## every tool on Debian's kernels, 5.10 to the newest, and on this one
+	$(NEEDS) build test kernels
+	scripts/check.sh kernels
+
+static: ## one static binary a tool, build/static/bin/<tool>, run on Debian 13
+	$(NEEDS) build
+	scripts/check.sh static
+
+dev: ## build/dev with ASan and UBSan, and its unit and cli tests
+	$(NEEDS) build test
+	scripts/check.sh dev
+
+install: all ## into $(DESTDIR)$(PREFIX)
+	DESTDIR=$(DESTDIR) cmake --install build --prefix $(PREFIX)
+
+help: ## these lines
+	sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | \
+	  awk -F'|' '{ printf "%-16s%s\n", $$1, $$2 }'
+
+build/build.ninja:
+	cmake --log-level=NOTICE --preset release || \
+	  { echo "On Debian 12, scripts/install-deps.sh build installs what is" \
+	    "missing." >&2; exit 1; }
