@@ -11,8 +11,8 @@
 
 namespace sightline {
 
-// What a failure means to the caller. Each kind but `internal` has an exit
-// status of its own (docs: sightline(7), EXIT STATUS).
+// What a failure means to the caller. Each kind has an exit status of its own
+// (docs: sightline(7), EXIT STATUS).
 enum class ErrorKind {
   runtime,      // 1: the system said no at run time (I/O, target gone, ...)
   usage,        // 2: the command line is wrong

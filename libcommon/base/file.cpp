@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +11,15 @@
 #include "base/text.h"
 
 namespace sightline {
+
+namespace {
+
+void wait_for_room(int fd) {
+  pollfd writable{fd, POLLOUT, 0};
+  ::poll(&writable, 1, -1);
+}
+
+}  // namespace
 
 Result<UniqueFd> open_file(const std::string& path, int flags, unsigned mode) {
   UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY, mode));
@@ -46,6 +56,10 @@ Status write_all(int fd, const void* data, std::size_t size) {
   while (size > 0) {
     auto wrote = ::write(fd, next, size);
     if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0 && errno == EAGAIN) {
+      wait_for_room(fd);
+      continue;
+    }
     if (wrote < 0) return fail_errno("cannot write");
     next += wrote;
     size -= static_cast<std::size_t>(wrote);

@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstddef>
 
 #include "base/text.h"
 
@@ -47,16 +48,18 @@ bool is_decimal(std::string_view text) {
          only_digits(text.substr(point + 1));
 }
 
-Status add_cpu_range(std::string_view part, std::vector<int>& cpus) {
+// A set of flags, so that a hostile list of a thousand overlapping ranges takes
+// no more memory than one.
+Status add_cpu_range(std::string_view part, std::vector<bool>& chosen) {
   auto dash = part.find('-');
   auto first = SL_TRY(parse_number(part.substr(0, dash), 0, most_cpus));
   auto last = first;
   if (dash != std::string_view::npos) {
     last = SL_TRY(parse_number(part.substr(dash + 1), first, most_cpus));
   }
-  for (auto cpu = first; cpu <= last; ++cpu) {
-    cpus.push_back(static_cast<int>(cpu));
-  }
+  chosen.resize(std::max<std::size_t>(chosen.size(), last + 1));
+  auto from = chosen.begin() + static_cast<std::ptrdiff_t>(first);
+  std::fill_n(from, last - first + 1, true);
   return {};
 }
 
@@ -81,7 +84,9 @@ Result<std::uint64_t> parse_duration(std::string_view text) {
   auto unit = std::ranges::find(units, text.substr(end), &Unit::name);
   if (!is_decimal(digits) || unit == units.end()) return not_a_duration(text);
   double value = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  auto [rest, code] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (code != std::errc{}) return not_a_duration(text);  // hundreds of digits
   auto ns = value * unit->ns;
   if (ns < 1) {
     return fail(ErrorKind::usage,
@@ -96,24 +101,26 @@ Result<std::uint64_t> parse_duration(std::string_view text) {
 }
 
 Result<std::vector<int>> parse_cpu_list(std::string_view text) {
-  std::vector<int> cpus;
+  std::vector<bool> chosen;
   for (auto part : split(text, ',')) {
-    if (!add_cpu_range(part, cpus)) {
+    if (!add_cpu_range(part, chosen)) {
       return fail(ErrorKind::usage,
                   fmt::format("expected a CPU list such as 0-3,8, got '{}'",
                               printable(text)));
     }
   }
-  std::ranges::sort(cpus);
-  auto repeated = std::ranges::unique(cpus);
-  cpus.erase(repeated.begin(), repeated.end());
+  std::vector<int> cpus;
+  for (std::size_t cpu = 0; cpu < chosen.size(); ++cpu) {
+    if (chosen[cpu]) cpus.push_back(static_cast<int>(cpu));
+  }
   return cpus;
 }
 
 std::string format_duration(std::uint64_t ns) {
   if (ns < 1000) return fmt::format("{} ns", ns);
   if (ns >= 100 * ns_per_second) {
-    auto seconds = (ns + ns_per_second / 2) / ns_per_second;
+    auto seconds =
+        ns / ns_per_second + (ns % ns_per_second * 2) / ns_per_second;
     if (seconds < 3600)
       return fmt::format("{}m {:02}s", seconds / 60, seconds % 60);
     return fmt::format("{}h {:02}m", seconds / 3600, seconds % 3600 / 60);

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/clock.h"
+
+#include <gtest/gtest.h>
+
+#include <ctime>
+
+namespace sightline {
+namespace {
+
+TEST(MonotonicClock, IsTheOneThatBpfStampsWith) {
+  auto before = monotonic_ns();
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  auto middle = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+                static_cast<std::uint64_t>(now.tv_nsec);
+  auto after = monotonic_ns();
+  EXPECT_LE(before, middle);
+  EXPECT_LE(middle, after);
+}
+
+TEST(RealtimeClock, CountsFrom1970) {
+  auto before = static_cast<std::uint64_t>(std::time(nullptr));
+  auto seconds = realtime_ns() / 1'000'000'000;
+  EXPECT_GE(seconds + 1, before);  // time() may read a coarser clock
+  EXPECT_LE(seconds, before + 60);
+}
+
+TEST(Rfc3339, WritesNanosecondsInUtc) {
+  EXPECT_EQ(format_rfc3339(0), "1970-01-01T00:00:00.000000000Z");
+  EXPECT_EQ(format_rfc3339(951'827'696'000'000'007),
+            "2000-02-29T12:34:56.000000007Z");
+  EXPECT_EQ(format_rfc3339(4'102'444'799'999'999'999),
+            "2099-12-31T23:59:59.999999999Z");
+}
+
+}  // namespace
+}  // namespace sightline
