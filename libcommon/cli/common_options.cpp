@@ -5,21 +5,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <limits>
-#include <span>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "cli/setters.h"
 
 namespace sightline::cli {
 namespace {
-
-using output::ColorMode;
-using output::Format;
-using Setter = std::function<Status(std::string_view)>;
 
 // PID_MAX_LIMIT of include/linux/threads.h (6.18): 4 Mi on 64 bits.
 constexpr std::uint64_t most_pids = 4U << 20;
@@ -27,55 +21,6 @@ constexpr std::uint64_t most_pids = 4U << 20;
 // 6.18).
 constexpr std::uint64_t most_period = std::numeric_limits<std::int64_t>::max();
 constexpr std::uint64_t most_frequency = 1'000'000;
-constexpr std::uint64_t most_rows = 1'000'000;
-constexpr std::uint64_t least_width = 40;
-constexpr std::uint64_t most_width = 10'000;
-
-struct FormatEntry {
-  Format format;
-  std::string_view name;
-  std::string_view ending;
-};
-constexpr std::array<FormatEntry, 3> formats{{
-    {Format::table, "table", ".txt"},
-    {Format::folded, "folded", ".folded"},
-    {Format::json, "json", ".json"},
-}};
-
-std::unexpected<Error> usage_error(std::string what) {
-  return fail(ErrorKind::usage, std::move(what));
-}
-
-Setter set_flag(bool& flag) {
-  return [&flag](std::string_view) -> Status {
-    flag = true;
-    return {};
-  };
-}
-
-Setter set_text(std::string& text) {
-  return [&text](std::string_view value) -> Status {
-    text = value;
-    return {};
-  };
-}
-
-// A whole number into an optional of any integer type.
-template <typename T>
-Setter set_number(std::optional<T>& number, std::uint64_t low,
-                  std::uint64_t high) {
-  return [&number, low, high](std::string_view value) -> Status {
-    number = static_cast<T>(SL_TRY(parse_number(value, low, high)));
-    return {};
-  };
-}
-
-template <typename T>
-void add_unique(std::vector<T>& values, T value) {
-  if (std::ranges::find(values, value) == values.end()) {
-    values.push_back(std::move(value));
-  }
-}
 
 Setter add_ids(std::vector<int>& ids) {
   return [&ids](std::string_view value) -> Status {
@@ -169,167 +114,7 @@ Status set_ready_fd(CommonOptions& common, std::string_view value) {
   return {};
 }
 
-Status set_format(CommonOptions& common, Format format) {
-  if (common.format && *common.format != format) {
-    return usage_error(
-        fmt::format("the format is already {}", format_name(*common.format)));
-  }
-  common.format = format;
-  return {};
-}
-
-std::vector<std::string> format_names() {
-  std::vector<std::string> names;
-  for (const auto& entry : formats) names.emplace_back(entry.name);
-  return names;
-}
-
-Status set_format_by_name(CommonOptions& common, std::string_view value) {
-  SL_CHECK(check_choice(value, format_names()));
-  return set_format(
-      common, std::ranges::find(formats, value, &FormatEntry::name)->format);
-}
-
-Status add_output(CommonOptions& common, std::string_view value) {
-  if (std::ranges::find(common.outputs, value) != common.outputs.end()) {
-    return usage_error(fmt::format("'{}' is given twice", printable(value)));
-  }
-  common.outputs.emplace_back(value);
-  return {};
-}
-
-Status set_color(CommonOptions& common, std::string_view value,
-                 const std::vector<std::string>& choices) {
-  SL_CHECK(check_choice(value, choices));
-  common.color = value == "always"  ? ColorMode::always
-                 : value == "never" ? ColorMode::never
-                                    : ColorMode::automatic;
-  return {};
-}
-
-// Digits with at most one point; from_chars alone would take nan and 1e1.
-Status set_max_loss(CommonOptions& common, std::string_view value) {
-  double percent = 0;
-  const auto* end = value.data() + value.size();
-  bool plain = value.find_first_not_of("0123456789.") == value.npos;
-  auto read = std::from_chars(value.data(), end, percent);
-  if (!plain || read.ec != std::errc{} || read.ptr != end || percent > 100) {
-    return usage_error(
-        fmt::format("expected a percentage from 0 to 100, "
-                    "got '{}'",
-                    printable(value)));
-  }
-  common.max_loss_percent = percent;
-  return {};
-}
-
-void add_format_options(OptionTable& table, CommonOptions& common) {
-  table.add(
-      {.name = "folded",
-       .letter = 'f',
-       .help = "Collapsed stacks, one a line, for flame graphs; the same "
-               "as --format folded.",
-       .group = "Output",
-       .set = [&common](auto) { return set_format(common, Format::folded); }});
-  table.add(
-      {.name = "json",
-       .letter = 'j',
-       .help = "JSON Lines, one object a line; the same as --format "
-               "json.",
-       .group = "Output",
-       .set = [&common](auto) { return set_format(common, Format::json); }});
-  table.add({.name = "format",
-             .value = "FORMAT",
-             .help = "How the result is written to stdout and to files whose "
-                     "ending says nothing [table].",
-             .group = "Output",
-             .completion = Completion::choice,
-             .choices = format_names(),
-             .set = [&common](auto value) {
-               return set_format_by_name(common, value);
-             }});
-  table.add(
-      {.name = "output",
-       .letter = 'o',
-       .value = "FILE",
-       .help = "Write to FILE instead of stdout, which is -. The ending "
-               "names the format: .txt, .folded, .json. May be "
-               "repeated.",
-       .group = "Output",
-       .completion = Completion::file,
-       .repeatable = true,
-       .set = [&common](auto value) { return add_output(common, value); }});
-}
-
-void add_terminal_options(OptionTable& table, CommonOptions& common) {
-  table.add({.name = "wide",
-             .letter = 'w',
-             .help = "Truncate nothing.",
-             .group = "Output",
-             .set = set_flag(common.wide)});
-  table.add({.name = "width",
-             .value = "N",
-             .help = "Columns that a row may take [the terminal's].",
-             .group = "Output",
-             .set = set_number(common.width, least_width, most_width)});
-  std::vector<std::string> when{"auto", "always", "never"};
-  table.add({.name = "color",
-             .value = "WHEN",
-             .help = "When to use colour [auto]; NO_COLOR is respected.",
-             .group = "Output",
-             .completion = Completion::choice,
-             .choices = when,
-             .set = [&common, when](auto value) {
-               return set_color(common, value, when);
-             }});
-}
-
 }  // namespace
-
-void NamePattern::Free::operator()(regex_t* regex) const {
-  regfree(regex);
-  delete regex;
-}
-
-Result<NamePattern> NamePattern::compile(std::string_view text) {
-  NamePattern pattern;
-  pattern.text_ = text;
-  auto regex = std::make_unique<regex_t>();
-  auto code =
-      regcomp(regex.get(), pattern.text_.c_str(), REG_EXTENDED | REG_NOSUB);
-  if (code != 0) {
-    std::array<char, 128> reason{};
-    regerror(code, regex.get(), reason.data(), reason.size());
-    return usage_error(
-        fmt::format("expected a POSIX extended regular expression, got '{}': "
-                    "{}",
-                    printable(text), reason.data()));
-  }
-  pattern.regex_.reset(regex.release());
-  return pattern;
-}
-
-bool NamePattern::matches(std::string_view name) const {
-  return regexec(regex_.get(), std::string(name).c_str(), 0, nullptr, 0) == 0;
-}
-
-std::string_view format_name(Format format) {
-  return std::ranges::find(formats, format, &FormatEntry::format)->name;
-}
-
-std::vector<OutputTarget> output_targets(const CommonOptions& common) {
-  auto otherwise = common.format.value_or(Format::table);
-  if (common.outputs.empty()) return {{"-", otherwise}};
-  std::vector<OutputTarget> targets;
-  for (const auto& path : common.outputs) {
-    auto entry = std::ranges::find_if(formats, [&](const FormatEntry& known) {
-      return path.ends_with(known.ending);
-    });
-    targets.push_back(
-        {path, entry == formats.end() ? otherwise : entry->format});
-  }
-  return targets;
-}
 
 void add_general_options(OptionTable& table, CommonOptions& common) {
   table.add({.name = "verbose",
@@ -337,6 +122,7 @@ void add_general_options(OptionTable& table, CommonOptions& common) {
              .help = "Say what was probed and decided; twice: libbpf's own "
                      "log too.",
              .group = "General",
+             .repeatable = true,
              .set = [&common](auto) -> Status {
                ++common.verbosity;
                return {};
@@ -527,57 +313,6 @@ void add_stack_options(OptionTable& table, CommonOptions& common) {
                common.kernel_only = true;
                return {};
              }});
-}
-
-void add_grouping_option(OptionTable& table, CommonOptions& common,
-                         std::vector<std::string> keys) {
-  table.add({.name = "by",
-             .value = "KEY[,...]",
-             .help = "What is counted apart.",
-             .group = "Output",
-             .completion = Completion::choice,
-             .choices = keys,
-             .set = [&common, keys](std::string_view value) -> Status {
-               for (auto key : split(value, ',')) {
-                 SL_CHECK(check_choice(key, keys));
-                 add_unique(common.by, std::string(key));
-               }
-               return {};
-             }});
-}
-
-void add_table_options(OptionTable& table, CommonOptions& common,
-                       std::vector<std::string> sort_keys) {
-  table.add({.name = "sort",
-             .letter = 's',
-             .value = "KEY",
-             .help = "Column that the rows are sorted by.",
-             .group = "Output",
-             .completion = Completion::choice,
-             .choices = sort_keys,
-             .set = [&common, sort_keys](std::string_view value) -> Status {
-               SL_CHECK(check_choice(value, sort_keys));
-               common.sort = value;
-               return {};
-             }});
-  table.add({.name = "rows",
-             .letter = 'r',
-             .value = "N",
-             .help = "Rows shown.",
-             .group = "Output",
-             .set = set_number(common.rows, 1, most_rows)});
-}
-
-void add_output_options(OptionTable& table, CommonOptions& common) {
-  add_format_options(table, common);
-  add_terminal_options(table, common);
-  table.add(
-      {.name = "max-loss",
-       .value = "PCT",
-       .help = "End with status 5 when more records than this percentage "
-               "are missing.",
-       .group = "Output",
-       .set = [&common](auto value) { return set_max_loss(common, value); }});
 }
 
 }  // namespace sightline::cli

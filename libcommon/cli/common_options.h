@@ -8,40 +8,22 @@
 // cgroup is, whether a file opens.
 #pragma once
 
-#include <regex.h>
 #include <sys/types.h>
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "cli/name_pattern.h"
 #include "cli/option.h"
 #include "output/sink.h"
 #include "output/style.h"
 
 namespace sightline::cli {
-
-// A POSIX extended regular expression, unanchored. Matching is thread-safe.
-class NamePattern {
- public:
-  // Fails (usage) with regcomp's reason.
-  static Result<NamePattern> compile(std::string_view text);
-
-  [[nodiscard]] bool matches(std::string_view name) const;
-  [[nodiscard]] const std::string& text() const { return text_; }
-
- private:
-  struct Free {
-    void operator()(regex_t* regex) const;
-  };
-  std::string text_;
-  std::unique_ptr<regex_t, Free> regex_;
-};
 
 // "table", "folded", "json".
 std::string_view format_name(output::Format format);

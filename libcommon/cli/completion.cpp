@@ -167,7 +167,7 @@ std::string zsh_action(const Option& option) {
 // '(-p --pid)'{-p+,--pid=}'[explanation]:value:action'; what may be repeated
 // excludes nothing and starts with a star.
 std::string zsh_spec(const Option& option) {
-  bool again = option.repeatable || option.name == "verbose";
+  bool again = option.repeatable;
   auto value = !option.value.empty();
   auto tail = fmt::format("[{}]", zsh_explanation(option));
   if (value) tail += fmt::format(":{}:{}", option.name, zsh_action(option));
@@ -211,7 +211,7 @@ std::string fish_value(const Option& option) {
       words = fmt::format("{}", fmt::join(option.choices, " "));
       break;
     case Completion::pid:
-      words = R"((path filter -d /proc/* | string match -rg '^/proc/(\d+)$'))";
+      words = R"((string replace -rf '^/proc/(\d+)$' '$1' /proc/*))";
       break;
     case Completion::user:
       words = "(__fish_complete_users)";

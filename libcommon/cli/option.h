@@ -34,7 +34,7 @@ struct Option {
   std::string group = {};  // heading in help and man page
   Completion completion = Completion::none;
   std::vector<std::string> choices = {};  // for Completion::choice
-  bool repeatable = false;                // a value may be given more than once
+  bool repeatable = false;                // otherwise a value twice is an error
   std::function<Status(std::string_view)> set = {};
   Action action = Action::run;  // what it asks for instead of a run
   bool hidden = false;          // parsed, but shown nowhere

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+// The common options of the Output group: grouping, table, format, files.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "base/text.h"
+#include "cli/common_options.h"
+#include "cli/setters.h"
+
+namespace sightline::cli {
+namespace {
+
+using output::ColorMode;
+using output::Format;
+
+constexpr std::uint64_t most_rows = 1'000'000;
+constexpr std::uint64_t least_width = 40;
+constexpr std::uint64_t most_width = 10'000;
+
+struct FormatEntry {
+  Format format;
+  std::string_view name;
+  std::string_view ending;
+};
+constexpr std::array<FormatEntry, 3> formats{{
+    {Format::table, "table", ".txt"},
+    {Format::folded, "folded", ".folded"},
+    {Format::json, "json", ".json"},
+}};
+
+Status set_format(CommonOptions& common, Format format) {
+  if (common.format && *common.format != format) {
+    return usage_error(
+        fmt::format("the format is already {}", format_name(*common.format)));
+  }
+  common.format = format;
+  return {};
+}
+
+std::vector<std::string> format_names() {
+  std::vector<std::string> names;
+  for (const auto& entry : formats) names.emplace_back(entry.name);
+  return names;
+}
+
+Status set_format_by_name(CommonOptions& common, std::string_view value) {
+  SL_CHECK(check_choice(value, format_names()));
+  return set_format(
+      common, std::ranges::find(formats, value, &FormatEntry::name)->format);
+}
+
+Status add_output(CommonOptions& common, std::string_view value) {
+  if (std::ranges::find(common.outputs, value) != common.outputs.end()) {
+    return usage_error(fmt::format("'{}' is given twice", printable(value)));
+  }
+  common.outputs.emplace_back(value);
+  return {};
+}
+
+Status set_color(CommonOptions& common, std::string_view value,
+                 const std::vector<std::string>& choices) {
+  SL_CHECK(check_choice(value, choices));
+  common.color = value == "always"  ? ColorMode::always
+                 : value == "never" ? ColorMode::never
+                                    : ColorMode::automatic;
+  return {};
+}
+
+// Digits with at most one point; from_chars alone would take nan and 1e1.
+Status set_max_loss(CommonOptions& common, std::string_view value) {
+  double percent = 0;
+  const auto* end = value.data() + value.size();
+  bool plain = value.find_first_not_of("0123456789.") == value.npos;
+  auto read = std::from_chars(value.data(), end, percent);
+  if (!plain || read.ec != std::errc{} || read.ptr != end || percent > 100) {
+    return usage_error(
+        fmt::format("expected a percentage from 0 to 100, "
+                    "got '{}'",
+                    printable(value)));
+  }
+  common.max_loss_percent = percent;
+  return {};
+}
+
+void add_format_options(OptionTable& table, CommonOptions& common) {
+  table.add(
+      {.name = "folded",
+       .letter = 'f',
+       .help = "Collapsed stacks, one a line, for flame graphs; the same "
+               "as --format folded.",
+       .group = "Output",
+       .set = [&common](auto) { return set_format(common, Format::folded); }});
+  table.add(
+      {.name = "json",
+       .letter = 'j',
+       .help = "JSON Lines, one object a line; the same as --format "
+               "json.",
+       .group = "Output",
+       .set = [&common](auto) { return set_format(common, Format::json); }});
+  table.add({.name = "format",
+             .value = "FORMAT",
+             .help = "How the result is written to stdout and to files whose "
+                     "ending says nothing [table].",
+             .group = "Output",
+             .completion = Completion::choice,
+             .choices = format_names(),
+             .set = [&common](auto value) {
+               return set_format_by_name(common, value);
+             }});
+  table.add(
+      {.name = "output",
+       .letter = 'o',
+       .value = "FILE",
+       .help = "Write to FILE instead of stdout, which is -. The ending "
+               "names the format: .txt, .folded, .json. May be "
+               "repeated.",
+       .group = "Output",
+       .completion = Completion::file,
+       .repeatable = true,
+       .set = [&common](auto value) { return add_output(common, value); }});
+}
+
+void add_terminal_options(OptionTable& table, CommonOptions& common) {
+  table.add({.name = "wide",
+             .letter = 'w',
+             .help = "Truncate nothing.",
+             .group = "Output",
+             .set = set_flag(common.wide)});
+  table.add({.name = "width",
+             .value = "N",
+             .help = "Columns that a row may take [the terminal's].",
+             .group = "Output",
+             .set = set_number(common.width, least_width, most_width)});
+  std::vector<std::string> when{"auto", "always", "never"};
+  table.add({.name = "color",
+             .value = "WHEN",
+             .help = "When to use colour [auto]; NO_COLOR is respected.",
+             .group = "Output",
+             .completion = Completion::choice,
+             .choices = when,
+             .set = [&common, when](auto value) {
+               return set_color(common, value, when);
+             }});
+}
+
+}  // namespace
+
+std::string_view format_name(Format format) {
+  return std::ranges::find(formats, format, &FormatEntry::format)->name;
+}
+
+std::vector<OutputTarget> output_targets(const CommonOptions& common) {
+  auto otherwise = common.format.value_or(Format::table);
+  if (common.outputs.empty()) return {{"-", otherwise}};
+  std::vector<OutputTarget> targets;
+  for (const auto& path : common.outputs) {
+    auto entry = std::ranges::find_if(formats, [&](const FormatEntry& known) {
+      return path.ends_with(known.ending);
+    });
+    targets.push_back(
+        {path, entry == formats.end() ? otherwise : entry->format});
+  }
+  return targets;
+}
+
+void add_grouping_option(OptionTable& table, CommonOptions& common,
+                         std::vector<std::string> keys) {
+  table.add({.name = "by",
+             .value = "KEY[,...]",
+             .help = "What is counted apart.",
+             .group = "Output",
+             .completion = Completion::choice,
+             .choices = keys,
+             .set = [&common, keys](std::string_view value) -> Status {
+               for (auto key : split(value, ',')) {
+                 SL_CHECK(check_choice(key, keys));
+                 add_unique(common.by, std::string(key));
+               }
+               return {};
+             }});
+}
+
+void add_table_options(OptionTable& table, CommonOptions& common,
+                       std::vector<std::string> sort_keys) {
+  table.add({.name = "sort",
+             .letter = 's',
+             .value = "KEY",
+             .help = "Column that the rows are sorted by.",
+             .group = "Output",
+             .completion = Completion::choice,
+             .choices = sort_keys,
+             .set = [&common, sort_keys](std::string_view value) -> Status {
+               SL_CHECK(check_choice(value, sort_keys));
+               common.sort = value;
+               return {};
+             }});
+  table.add({.name = "rows",
+             .letter = 'r',
+             .value = "N",
+             .help = "Rows shown.",
+             .group = "Output",
+             .set = set_number(common.rows, 1, most_rows)});
+}
+
+void add_output_options(OptionTable& table, CommonOptions& common) {
+  add_format_options(table, common);
+  add_terminal_options(table, common);
+  table.add(
+      {.name = "max-loss",
+       .value = "PCT",
+       .help = "End with status 5 when more records than this percentage "
+               "are missing.",
+       .group = "Output",
+       .set = [&common](auto value) { return set_max_loss(common, value); }});
+}
+
+}  // namespace sightline::cli
