@@ -29,7 +29,7 @@ bool may_use_perf(const SystemFacts& facts) {
 // The binary as a word of a shell command.
 std::string program_word(const SystemFacts& facts) {
   auto path = printable(facts.program);
-  auto plain = std::ranges::all_of(path, [](unsigned char c) {
+  auto plain = std::ranges::all_of(path, [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
            (c >= 'a' && c <= 'z') || std::string_view("/._+-").contains(c);
   });
