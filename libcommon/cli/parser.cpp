@@ -198,15 +198,21 @@ bool short_assignment(const Given& given, const Tokens& tokens) {
   });
 }
 
+std::unexpected<Error> explain_assignment(const Given& given) {
+  const auto& option = *given.option;
+  auto value = printable(given.value.substr(1));
+  auto hint = value.empty()
+                  ? std::string()
+                  : fmt::format("write -{} {} or --{}={}", option.letter, value,
+                                option.name, value);
+  return usage_error(fmt::format("--{}: expected {}, got '={}'", option.name,
+                                 option.value, value),
+                     std::move(hint));
+}
+
 Status set_option(const Given& given, const Tokens& tokens) {
   const auto& option = *given.option;
-  if (short_assignment(given, tokens)) {
-    auto value = printable(given.value.substr(1));
-    return usage_error(fmt::format("--{}: expected {}, got '{}'", option.name,
-                                   option.value, printable(given.value)),
-                       fmt::format("write -{} {} or --{}={}", option.letter,
-                                   value, option.name, value));
-  }
+  if (short_assignment(given, tokens)) return explain_assignment(given);
   if (!option.value.empty() && given.value.empty()) {
     return value_expected(option);
   }

@@ -25,6 +25,7 @@ TEST(Parser, AllSpellingsOfAValue) {
 TEST(Parser, EqualsBehindALetterIsExplained) {
   EXPECT_EQ(FullTool().refusal({"-p=3"}),
             "--pid: expected PID[,...], got '=3' | write -p 3 or --pid=3");
+  EXPECT_EQ(FullTool().refusal({"-p="}), "--pid: expected PID[,...], got '='");
   EXPECT_EQ(FullTool().refusal({"-vo=x.txt"}),
             "--output: expected FILE, got '=x.txt' | write -o x.txt or "
             "--output=x.txt");
