@@ -99,10 +99,12 @@ TEST(Completion, BashOffersWhatFits) {
   EXPECT_EQ(bash_offers("sampler --color = a"), "auto always\n");
   EXPECT_EQ(bash_offers("sampler -v --color ="), "auto always never\n");
   EXPECT_EQ(bash_offers("sampler -u roo"), "root\n");
-  EXPECT_EQ(bash_offers("sampler -o /proc/self/cmdlin"), "/proc/self/cmdline\n");
+  EXPECT_EQ(bash_offers("sampler -o /proc/self/cmdlin"),
+            "/proc/self/cmdline\n");
   EXPECT_EQ(bash_offers("sampler -c /et"), "/etc\n");
   EXPECT_EQ(bash_offers("sampler -- printen").substr(0, 8), "printenv");
-  EXPECT_EQ(bash_offers("sampler -- cat /proc/self/cmdlin"), "/proc/self/cmdline\n");
+  EXPECT_EQ(bash_offers("sampler -- cat /proc/self/cmdlin"),
+            "/proc/self/cmdline\n");
   auto pids = " " + bash_offers("sampler -p \"\"");
   EXPECT_NE(pids.find(" 1 "), pids.npos);
 }
