@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// An ELF file that a stranger may have written, read through a descriptor.
+//
+// Everything is read by pread into small buffers. A mapping would be faster by
+// nothing that matters and would hand the owner of the file a SIGBUS to send
+// us, by truncating it. Counts and sizes are bounded before memory is taken.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/handle.h"
+#include "symbol/reason.h"
+
+namespace sightline::symbol {
+
+// A section header; `size` is cut to what the file holds.
+struct Section {
+  std::uint32_t name = 0;  // offset into the section name table
+  std::uint32_t type = 0;
+  std::uint32_t link = 0;
+  std::uint64_t flags = 0;
+  std::uint64_t address = 0;
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;       // bytes in memory, as the header says
+  std::uint64_t file_size = 0;  // bytes that the file really has of it
+  std::uint64_t entry_size = 0;
+};
+
+// A program header.
+struct Segment {
+  std::uint32_t type = 0;
+  std::uint32_t flags = 0;
+  std::uint64_t offset = 0;
+  std::uint64_t address = 0;
+  std::uint64_t file_size = 0;
+};
+
+// Not thread-safe to move, but every const member may be called from many
+// threads: pread keeps no position.
+class ElfFile {
+ public:
+  // Takes any descriptor. A FIFO, a directory, a foreign byte order or another
+  // format is `not_elf`; headers that contradict themselves are `corrupt`;
+  // missing section headers are no error (there is nothing in the file then).
+  // Costs three preads and at most 5 MiB, whatever the headers claim.
+  static std::expected<ElfFile, Reason> open(UniqueFd fd);
+
+  [[nodiscard]] bool is_64bit() const { return is_64bit_; }
+  [[nodiscard]] const std::vector<Section>& sections() const {
+    return sections_;
+  }
+  [[nodiscard]] const std::vector<Segment>& segments() const {
+    return segments_;
+  }
+
+  // The first section of that type (SHT_*) or name, or null.
+  [[nodiscard]] const Section* find_section(std::uint32_t type) const;
+  [[nodiscard]] const Section* find_section(std::string_view name) const;
+
+  // The virtual address that the linker gave a byte of the file: what symbol
+  // tables speak of. Executable segments win where two hold the byte.
+  [[nodiscard]] std::optional<std::uint64_t> address_of(
+      std::uint64_t file_offset) const;
+
+  // The bytes of the GNU build-id note (at most 64), empty if there is none.
+  [[nodiscard]] std::string build_id() const;
+
+  // Reads at a file offset until `into` is full or the file ends; the number
+  // of bytes read. An I/O error counts as the end.
+  std::size_t read_at(std::uint64_t offset, std::span<char> into) const;
+
+ private:
+  ElfFile() = default;
+  template <typename Class>
+  Reason read_headers();
+  template <typename Class>
+  Reason read_sections(std::uint64_t offset, std::uint64_t count);
+  template <typename Class>
+  Reason read_segments(std::uint64_t offset, std::uint64_t count);
+  template <typename Header>
+  std::optional<std::vector<Header>> read_table(std::uint64_t offset,
+                                                std::uint64_t count,
+                                                std::uint64_t limit) const;
+  [[nodiscard]] std::string build_id_in(std::uint64_t offset,
+                                        std::uint64_t size,
+                                        std::uint64_t& budget) const;
+
+  UniqueFd fd_;
+  std::uint64_t file_size_ = 0;
+  bool is_64bit_ = false;
+  std::uint32_t section_names_ = 0;
+  std::vector<Section> sections_;
+  std::vector<Segment> segments_;
+};
+
+}  // namespace sightline::symbol

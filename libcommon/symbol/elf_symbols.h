@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names for many addresses of one ELF file in one pass over its symbol table.
+// The table is read in chunks and never kept: memory grows with the number of
+// addresses asked for, not with the size of the file.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "symbol/elf_file.h"
+#include "symbol/reason.h"
+
+namespace sightline::symbol {
+
+// The symbol that covers an address; unnamed while `name` is empty.
+struct ElfSymbol {
+  std::string name;  // as in the table (mangled), at most 32 KiB
+  std::uint64_t start = 0;
+};
+
+// Names addresses[i] in out[i]. `addresses` are virtual addresses of the file
+// (ElfFile::address_of), ascending; `out` has the same size. Entries
+// that already have a name are left alone, so that a second file (separate
+// debug symbols) can complete what the first did not have. Returns the reason
+// for all entries that still have no name, `none` if there are none.
+//
+// .symtab is asked first, then .dynsym for what is left. Function, indirect
+// function and untyped symbols of the file count. Of those that cover an
+// address, in this order:
+//   1. one with a size, whose range holds the address; one without a size
+//      reaches to the next symbol or to the end of its section, in .dynsym
+//      (which lacks the local functions between) only its first byte;
+//   2. the one that starts last;
+//   3. a function before an untyped label;
+//   4. a visible one (global or weak) before a local one;
+//   5. fewer leading underscores (`read`, not `__read`);
+//   6. global before weak;  7. the earlier in the string table.
+// elfutils puts 6 before 5, and llvm-symbolizer takes the last in the table, so
+// both may show another alias of the same function.
+//
+// Cost: S log N for S symbols and N addresses, whatever the file says.
+// Thread-safe.
+Reason name_symbols(const ElfFile& file,
+                    std::span<const std::uint64_t> addresses,
+                    std::span<ElfSymbol> out);
+
+}  // namespace sightline::symbol

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Why a frame has no name. An unnamed frame is never shown bare: each carries
+// one of these.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace sightline::symbol {
+
+enum class Reason : std::uint8_t {
+  none,                // it has a name
+  not_mapped,          // no mapping of the process holds the address
+  anonymous,           // memory without a file: JIT or generated code
+  mapping_changed,     // the range was unmapped or reused in the meantime
+  process_gone,        // exited before its mappings were read
+  not_permitted,       // the file, or /proc of the process, may not be read
+  file_gone,           // deleted, replaced, or in another mount namespace
+  not_elf,             // not a regular ELF file of this machine's byte order
+  corrupt,             // headers or tables contradict themselves or the file
+  no_symbols,          // stripped
+  no_covering_symbol,  // there is a symbol table, and nothing in it covers this
+  kernel_hidden,       // kernel addresses are zeroed (kptr_restrict)
+  stack_lost,          // the frames were lost on the way from the kernel
+  stack_failed,        // the kernel could not walk the stack
+  stack_cut,  // deeper than the limit: frames nearer the root are missing
+  idle,       // the CPU had nothing to do (time, not a sample)
+  guest,      // the CPU ran a virtual machine's guest
+};
+
+// A short lower-case phrase for people ("stripped", "process exited"), fit to
+// stand in brackets; empty for `none`. Never fails, thread-safe.
+std::string_view text(Reason reason);
+
+}  // namespace sightline::symbol
