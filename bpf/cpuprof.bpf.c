@@ -30,6 +30,7 @@ int on_sample(struct bpf_perf_event_data *context) {
   __u32 pid = task_pid(task);
   __u32 tid = task_tid(task);
   ledger_count(LEDGER_entered);
+  if (idle) ledger_count(LEDGER_entered_idle);
   if (!wanted(idle, pid, tid)) return 0;
   struct sample_key key = {
       .pid = pid,

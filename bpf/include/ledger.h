@@ -12,6 +12,7 @@
 
 #define LEDGER_LIST(X)                                                         \
   X(entered, FLOW, "samples that reached the program")                         \
+  X(entered_idle, FLOW, "of these, with the idle task running")                \
   X(idle, FILTERED, "taken while the CPU was idle")                            \
   X(self, FILTERED, "taken in this tool itself")                               \
   X(not_target, FILTERED, "taken in a task that the filters leave out")        \

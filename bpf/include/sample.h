@@ -107,6 +107,7 @@ static inline __u64 hash_finish(__u64 hash) {
 // The set-associative memory of what was sent lately: forgetting is harmless
 // (it is sent again), so a slot is simply overwritten when its set is full.
 #define SEEN_WAYS 8
+#define SEEN_SETS 16384
 
 struct seen_set {
   __u64 slots[SEEN_WAYS];

@@ -48,8 +48,6 @@ struct {
   __uint(max_entries, 2 << 20);
 } ring SEC(".maps");
 
-#define SEEN_SETS 16384
-
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, SEEN_SETS);

@@ -72,6 +72,12 @@ Result<Session> Session::open() {
   return session;
 }
 
+void Session::restore_signals() {
+  auto set = session_signals();
+  for (int number : {SIGINT, SIGTERM, SIGUSR1}) ::signal(number, SIG_DFL);
+  ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
+}
+
 Status Session::add(int fd, std::uint32_t events, Handler handler) {
   epoll_event event{.events = events, .data = {.u64 = handlers_.size()}};
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {

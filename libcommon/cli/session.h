@@ -57,6 +57,12 @@ class Session {
   // Calls `ready` whenever `fd` is readable. Fails with errno.
   Status watch(int fd, std::function<Status()> ready);
 
+  // Gives every signal its default effect again, for a wait after run().
+  static void restore_signals();
+
+  // Ends run(), from within a hook.
+  void end(EndReason reason) { end_ = end_ ? end_ : End{reason}; }
+
   // Runs until something ends it. Fails with errno or as a hook does.
   Result<End> run(const SessionSettings& settings, const SessionHooks& hooks);
 
@@ -70,7 +76,6 @@ class Session {
   Status add_timers(const SessionSettings& settings, const SessionHooks& hooks);
   Status on_signal(const SessionHooks& hooks);
   Status poll_once();
-  void end(EndReason reason) { end_ = end_ ? end_ : End{reason}; }
 
   UniqueFd epoll_;
   UniqueFd signals_;

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stack/collector.h"
+
+#include <bpf/bpf.h>
+
+#include <algorithm>
+#include <cstring>
+#include <variant>
+
+#include "base/clock.h"
+
+namespace sightline::stack {
+namespace {
+
+using symbol::Reason;
+
+// Stacks kept before the kernel half is made to forget what it sent: about
+// 20 bytes a frame.
+constexpr std::size_t most_stacks = 200'000;
+
+template <typename T>
+T read_as(std::span<const std::byte> bytes) {
+  T value;
+  std::memcpy(&value, bytes.data(), sizeof(value));
+  return value;
+}
+
+std::string text_of(const char (&comm)[SAMPLE_COMM_SIZE]) {
+  return {comm, ::strnlen(comm, sizeof(comm))};
+}
+
+process::ImageKey image_of(const sample_key& key) {
+  return {key.pid, key.exec_id, key.start_ns};
+}
+
+process::MapsLine line_of(const perf::MmapRecord& record) {
+  return {
+      record.start,
+      record.start + record.length,
+      record.file_offset,
+      {record.device_major, record.device_minor, record.inode, record.path}};
+}
+
+// What side-band records mean to the process table.
+struct Apply {
+  process::Table& table;
+  bpf::Ledger& ledger;
+
+  void operator()(const perf::MmapRecord& map) const {
+    table.on_map(map.id.pid, map.id.time_ns, line_of(map));
+  }
+  void operator()(const perf::CommRecord& comm) const {
+    if (comm.exec) table.on_exec(comm.id.pid, comm.id.time_ns);
+  }
+  void operator()(const perf::ForkRecord& fork) const {
+    // A thread shares its process's image.
+    if (fork.id.pid != fork.parent_pid) {
+      table.on_fork(fork.id.pid, fork.parent_pid, fork.id.time_ns);
+    }
+  }
+  void operator()(const perf::ExitRecord& exit) const {
+    if (exit.id.pid == exit.id.tid) table.on_exit(exit.id.pid, exit.id.time_ns);
+  }
+  void operator()(const perf::LostRecord& lost) const {
+    ledger[LEDGER_sideband_lost] += lost.count;
+  }
+  void operator()(const perf::ThrottleRecord&) const {}
+};
+
+}  // namespace
+
+Collector::Collector(const SampleMaps& maps, perf::Sideband sideband)
+    : maps_(maps),
+      sideband_(std::move(sideband)),
+      counts_({maps.live_counts,
+               {maps.counts[0], maps.counts[1]},
+               sizeof(sample_key),
+               sizeof(sample_value)}),
+      processes_(objects_),
+      epoch_start_ns_(monotonic_ns()) {}
+
+Result<std::unique_ptr<Collector>> Collector::open(const SampleMaps& maps,
+                                                   perf::Sideband sideband) {
+  std::unique_ptr<Collector> collector(
+      new Collector(maps, std::move(sideband)));
+  collector->ring_ = SL_TRY(bpf::Ring::open(
+      maps.ring, [self = collector.get()](std::span<const std::byte> record) {
+        self->on_ring_record(record);
+      }));
+  return collector;
+}
+
+std::vector<int> Collector::fds() const {
+  auto fds = sideband_.fds();
+  fds.push_back(ring_->fd());
+  return fds;
+}
+
+void Collector::read_sideband(std::uint64_t until_ns) {
+  sideband_.drain(until_ns, [&](const perf::Record& record) {
+    std::visit(Apply{processes_, own_}, record);
+  });
+}
+
+Status Collector::pump() {
+  // Side-band first: a process that it has told about needs no look at /proc.
+  read_sideband(monotonic_ns() - perf::Sideband::settle_ns);
+  return ring_->consume();
+}
+
+void Collector::on_ring_record(std::span<const std::byte> record) {
+  if (record.size() < sizeof(record_header)) return;
+  switch (read_as<record_header>(record).type) {
+    case RECORD_IMAGE:
+      if (record.size() >= sizeof(image_record)) {
+        on_image(read_as<image_record>(record));
+      }
+      break;
+    case RECORD_STACK:
+      on_stack(record);
+      break;
+    case RECORD_PRESSURE:
+      pressure_ = true;
+      break;
+  }
+}
+
+void Collector::on_image(const image_record& record) {
+  process::ImageSeen seen{.key = {record.pid, record.exec_id, record.start_ns},
+                          .time_ns = record.header.time_ns,
+                          .start_boottime_ns = record.start_boottime_ns,
+                          .uid = record.uid,
+                          .kernel_thread = record.kernel_thread != 0,
+                          .comm = text_of(record.comm)};
+  auto& process =
+      profile_.process_at(profile_.process(record.pid, record.start_ns));
+  process.uid = seen.uid;
+  process.comm = seen.comm;
+  process.known = true;
+  processes_.see(seen);
+}
+
+void Collector::on_stack(std::span<const std::byte> record) {
+  if (record.size() < sizeof(stack_record)) return;
+  auto header = read_as<stack_record>(record);
+  auto frames = record.subspan(sizeof(stack_record));
+  if (frames.size() < header.frame_count * sizeof(std::uint64_t)) return;
+  std::vector<std::uint64_t> addresses(header.frame_count);
+  std::memcpy(addresses.data(), frames.data(),
+              addresses.size() * sizeof(std::uint64_t));
+  dictionary_.add(header.hash, static_cast<stack_reason>(header.reason),
+                  addresses);
+}
+
+Status Collector::drain() {
+  pressure_ = false;
+  *maps_.rows_in_epoch = 0;
+  auto now = monotonic_ns();
+  SL_CHECK(counts_.swap());
+  // What was mapped before the swap, of which its rows can tell; the grace
+  // period that it waited for has let late records settle.
+  read_sideband(std::max(now, monotonic_ns() - perf::Sideband::settle_ns));
+  SL_CHECK(ring_->consume());
+  SL_CHECK(counts_.drain(
+      [&](std::span<const std::byte> key, std::span<const std::byte> value) {
+        add_row(read_as<sample_key>(key), read_as<sample_value>(value));
+      }));
+  processes_.forget(epoch_start_ns_);
+  epoch_start_ns_ = now;
+  return bound_memory();
+}
+
+void Collector::add_row(const sample_key& key, const sample_value& value) {
+  auto comm = text_of(key.comm);
+  if (keep_ && !keep_(comm)) {
+    own_[LEDGER_not_matching] += value.count;
+    return;
+  }
+  std::vector<std::uint64_t> frames;
+  auto lost_before = own_[LEDGER_stack_missing];
+  append_user(key, frames);
+  append_kernel(key, frames);
+  bool missing = own_[LEDGER_stack_missing] != lost_before;
+  own_[LEDGER_stack_missing] = lost_before + (missing ? value.count : 0);
+  profile_.add({.process = profile_.process(key.pid, key.start_ns),
+                .tid = key.tid,
+                .cpu = key.cpu,
+                .event = key.event,
+                .cgroup = key.cgroup,
+                .word = key.word,
+                .comm = profile_.name(comm),
+                .stack = profile_.stacks().add(frames)},
+               {value.count, value.sum});
+  delivered_ += value.count;
+}
+
+std::uint64_t Collector::frame_for(process::ObjectId object, Reason reason,
+                                   std::uint64_t offset) {
+  return profile_.frames().intern({object, reason, offset});
+}
+
+std::optional<Dictionary::Stack> Collector::stack_of(std::uint64_t hash) {
+  auto stack = dictionary_.find(hash);
+  if (stack) return stack;
+  // A program of the new epoch may have been writing its record in front of
+  // ours when the ring was read.
+  if (ring_->consume()) stack = dictionary_.find(hash);
+  if (!stack) ++own_[LEDGER_stack_missing];
+  return stack;
+}
+
+FrameId Collector::locate_user(const process::ImageKey& image,
+                               std::uint64_t address) {
+  auto found = processes_.locate(image, address, epoch_start_ns_);
+  return profile_.frames().intern({found.object, found.reason, found.offset});
+}
+
+void Collector::append_user(const sample_key& key,
+                            std::vector<std::uint64_t>& frames) {
+  if (key.user_hash < STACK_REASONS) {
+    if (key.user_hash != STACK_FAILED && key.user_hash != STACK_NESTED) return;
+    frames.push_back(frame_for(process::no_object, Reason::stack_failed, 0));
+    return;
+  }
+  auto stack = stack_of(key.user_hash);
+  if (!stack) {
+    frames.push_back(frame_for(process::no_object, Reason::stack_lost, 0));
+    return;
+  }
+  if (stack->reason == STACK_CUT) {
+    frames.push_back(frame_for(process::no_object, Reason::stack_cut, 0));
+  }
+  const auto& addresses = stack->addresses;
+  for (std::size_t i = addresses.size(); i-- > 0;) {
+    // The leaf is where the CPU was; callers are return addresses.
+    auto address = addresses[i] - (i > 0 && addresses[i] > 0 ? 1 : 0);
+    frames.push_back(locate_user(image_of(key), address));
+  }
+}
+
+void Collector::append_kernel(const sample_key& key,
+                              std::vector<std::uint64_t>& frames) {
+  using process::kernel_object;
+  if (key.kernel_hash == STACK_GUEST) {
+    frames.push_back(frame_for(kernel_object, Reason::guest, 0));
+  }
+  if (key.kernel_hash == STACK_FAILED) {
+    frames.push_back(frame_for(kernel_object, Reason::stack_failed, 0));
+  }
+  if (key.kernel_hash < STACK_REASONS) return;
+  auto stack = stack_of(key.kernel_hash);
+  if (!stack) {
+    frames.push_back(frame_for(kernel_object, Reason::stack_lost, 0));
+    return;
+  }
+  if (stack->reason == STACK_CUT) {
+    frames.push_back(frame_for(kernel_object, Reason::stack_cut, 0));
+  }
+  const auto& addresses = stack->addresses;
+  for (std::size_t i = addresses.size(); i-- > 0;) {
+    auto address = addresses[i] - (i > 0 ? 1 : 0);
+    frames.push_back(frame_for(kernel_object, Reason::none, address));
+  }
+}
+
+// A run without end must not grow without end: forget the old stacks, and have
+// those that recur sent again.
+Status Collector::bound_memory() {
+  if (dictionary_.size() < most_stacks) return {};
+  dictionary_.rotate();
+  seen_set empty{};
+  for (__u32 set = 0; set < SEEN_SETS; ++set) {
+    if (bpf_map_update_elem(maps_.seen, &set, &empty, BPF_ANY) != 0) {
+      return fail_errno("cannot reset the memory of sent stacks");
+    }
+  }
+  return {};
+}
+
+Result<std::vector<bpf::Ledger>> Collector::cpu_ledgers() const {
+  return bpf::read_ledgers(maps_.ledger);
+}
+
+Result<bpf::Ledger> Collector::ledger() const {
+  auto total = bpf::sum(SL_TRY(cpu_ledgers()));
+  for (std::size_t i = 0; i < total.counts.size(); ++i) {
+    total.counts[i] += own_.counts[i];
+  }
+  return total;
+}
+
+}  // namespace sightline::stack

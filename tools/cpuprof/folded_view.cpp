@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Collapsed stacks. The loss ledger has no place in this format: it goes to
+// stderr, at the end and only when something was lost (see report.cpp).
+#include "report.h"
+#include "stack/fold.h"
+
+namespace sightline::cpuprof {
+namespace {
+
+class FoldedView : public View {
+ public:
+  Status show(const Measurement& measurement, ReportKind,
+              output::Sink& sink) override {
+    // Intervals are told apart by an empty line.
+    if (std::exchange(shown_, true) && sink.fd() >= 0) {
+      SL_CHECK(sink.write("\n"));
+    }
+    return stack::fold(measurement.profile, measurement.names,
+                       measurement.labels,
+                       [&](std::string_view line) { return sink.write(line); });
+  }
+
+ private:
+  bool shown_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<View> make_folded_view() {
+  return std::make_unique<FoldedView>();
+}
+
+}  // namespace sightline::cpuprof

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// JSON Lines, schema 1: every key is described in docs/schema.md.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/clock.h"
+#include "cli/program.h"
+#include "output/json.h"
+#include "report.h"
+
+namespace sightline::cpuprof {
+namespace {
+
+using output::Json;
+using output::put_absent;
+using output::put_text;
+using output::to_line;
+
+constexpr int schema = 1;
+
+Json begin_record(const Setup& setup) {
+  Json record{{"type", "begin"},
+              {"tool", "cpuprof"},
+              {"version", cli::version()},
+              {"schema", schema},
+              {"start", format_rfc3339(setup.start_realtime_ns)}};
+  put_text(record, "host", setup.host);
+  record["kernel"] = setup.kernel;
+  auto& arguments = record["arguments"] = Json::array();
+  for (const auto& argument : setup.arguments) {
+    Json holder;
+    put_text(holder, "text", argument);
+    arguments.push_back(holder["text"]);
+  }
+  record["events"] = setup.events;
+  if (setup.frequency_hz > 0) {
+    record["frequency_hz"] = setup.frequency_hz;
+  } else {
+    record["period"] = setup.period;
+  }
+  record["cpus"] = setup.cpus;
+  record["by"] = setup.by;
+  return record;
+}
+
+Json frame_record(const stack::Frame& frame, const stack::Function& function) {
+  Json record;
+  if (function.reason == symbol::Reason::none) {
+    put_text(record, "name", function.name);
+  } else {
+    put_absent(record, "name", symbol::text(function.reason));
+  }
+  put_text(record, "object", function.object);
+  record["kernel"] = function.kernel;
+  record["address"] = output::hex_string(frame.offset);
+  return record;
+}
+
+bool has_key(const Setup& setup, std::string_view key) {
+  return std::ranges::find(setup.by, key) != setup.by.end();
+}
+
+Json stack_record(const Measurement& measurement, const stack::RowKey& row,
+                  const stack::Counts& counts) {
+  const auto& profile = measurement.profile;
+  const auto& setup = measurement.setup;
+  const auto& process = profile.process_at(row.process);
+  Json record{{"type", "stack"}, {"pid", process.pid}};
+  put_text(record, "comm", profile.name_at(row.comm));
+  if (process.known) {
+    put_text(record, "process", process.comm);
+    record["uid"] = process.uid;
+  }
+  if (has_key(setup, "tid")) record["tid"] = row.tid;
+  if (has_key(setup, "cpu")) record["cpu"] = row.cpu;
+  if (has_key(setup, "cgroup")) {
+    record["cgroup_id"] = output::hex_string(row.cgroup);
+    put_text(record, "cgroup", measurement.cgroup_path(row.cgroup));
+  }
+  record["event"] = setup.events[row.event];
+  record["count"] = counts.count;
+  record[setup.period_ns > 0 ? "cpu_ns" : "events"] = counts.sum;
+  auto& frames = record["frames"] = Json::array();
+  for (auto id : profile.stack(row.stack)) {
+    frames.push_back(
+        frame_record(profile.frames().at(id), measurement.names.at(id)));
+  }
+  return record;
+}
+
+void put_span(Json& record, const Measurement& measurement) {
+  const auto& span = measurement.span;
+  record["from_ns"] = span.from_ns;
+  record["to_ns"] = span.to_ns;
+  record["duration_ns"] = span.length_ns();
+  record["samples"] = measurement.profile.total().count;
+  record["busy_ns"] = span.busy_ns;
+  record["idle_ns"] = span.idle_ns;
+  record["steal_ns"] = span.steal_ns;
+}
+
+Json ledger_record(const bpf::Ledger& ledger) {
+  Json record;
+  for (std::size_t i = 0; i < ledger.counts.size(); ++i) {
+    record[std::string(bpf::ledger_entries()[i].name)] = ledger.counts[i];
+  }
+  return record;
+}
+
+class JsonView : public View {
+ public:
+  explicit JsonView(const ViewSettings& settings) : settings_(settings) {}
+
+  Status show(const Measurement& measurement, ReportKind kind,
+              output::Sink& sink) override {
+    // A file that is replaced holds one whole document each time.
+    if (settings_.whole || !std::exchange(begun_, true)) {
+      SL_CHECK(sink.write(to_line(begin_record(measurement.setup))));
+    }
+    SL_CHECK(write_stacks(measurement, sink));
+    SL_CHECK(write_losses(measurement.span, sink));
+    bool ends = kind == ReportKind::final;
+    if (!ends || intervals_ > 0)
+      SL_CHECK(write_interval(measurement, kind, sink));
+    return ends ? write_end(measurement, sink) : Status();
+  }
+
+ private:
+  static Status write_stacks(const Measurement& measurement,
+                             output::Sink& sink) {
+    for (const auto& [row, counts] : measurement.profile.rows()) {
+      SL_CHECK(sink.write(to_line(stack_record(measurement, row, counts))));
+    }
+    return {};
+  }
+
+  static Status write_losses(const Span& span, output::Sink& sink) {
+    for (std::size_t i = 0; i < span.ledger.counts.size(); ++i) {
+      const auto& entry = bpf::ledger_entries()[i];
+      bool missing = entry.loss_class == bpf::LossClass::lost ||
+                     entry.loss_class == bpf::LossClass::partial;
+      if (!missing || span.ledger.counts[i] == 0) continue;
+      Json record{{"type", "lost"},
+                  {"time_ns", span.to_ns},
+                  {"reason", entry.name},
+                  {"count", span.ledger.counts[i]},
+                  {"partial", entry.loss_class == bpf::LossClass::partial},
+                  {"text", entry.sentence}};
+      SL_CHECK(sink.write(to_line(record)));
+    }
+    return {};
+  }
+
+  // Closes the stacks before it: those of this interval, or all so far.
+  Status write_interval(const Measurement& measurement, ReportKind kind,
+                        output::Sink& sink) {
+    Json record{{"type", "interval"}, {"index", intervals_++}};
+    record["snapshot"] = kind == ReportKind::snapshot;
+    put_span(record, measurement);
+    record["ledger"] = ledger_record(measurement.span.ledger);
+    return sink.write(to_line(record));
+  }
+
+  static Status write_end(const Measurement& measurement, output::Sink& sink) {
+    Json record{{"type", "end"}};
+    put_span(record, measurement);
+    record["ledger"] = ledger_record(measurement.span.ledger);
+    return sink.write(to_line(record));
+  }
+
+  ViewSettings settings_;
+  bool begun_ = false;
+  std::uint64_t intervals_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<View> make_json_view(const ViewSettings& settings) {
+  return std::make_unique<JsonView>(settings);
+}
+
+}  // namespace sightline::cpuprof

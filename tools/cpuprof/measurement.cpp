@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "measurement.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace sightline::cpuprof {
+namespace {
+
+constexpr double tick_ns = 10e6;
+
+}  // namespace
+
+std::uint64_t skipped_samples(std::uint64_t busy_ns, std::uint64_t idle_ns,
+                              std::uint64_t period_ns, std::uint64_t entered,
+                              std::uint64_t entered_idle) {
+  if (period_ns == 0) return 0;
+  auto period = static_cast<double>(period_ns);
+  auto expected = static_cast<double>(busy_ns) / period;
+  auto idle = std::min(static_cast<double>(entered_idle),
+                       static_cast<double>(idle_ns) / period);
+  auto missing = expected - (static_cast<double>(entered) - idle);
+  // Three standard deviations of a count, two ticks at either end, and the
+  // twentieth by which tick accounting may be off.
+  auto noise = 3 * std::sqrt(expected) + 4 * tick_ns / period + expected / 20;
+  return missing > noise ? static_cast<std::uint64_t>(std::llround(missing))
+                         : 0;
+}
+
+}  // namespace sightline::cpuprof

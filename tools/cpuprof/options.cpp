@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "options.h"
+
+#include <algorithm>
+
+#include "perf/event.h"
+#include "process/users.h"
+
+namespace sightline::cpuprof {
+namespace {
+
+cli::ProgramInfo program_info() {
+  return {.name = "cpuprof",
+          .purpose =
+              "Shows where CPU time goes: processes, functions and stacks, "
+              "kernel and user, by sampling.",
+          .usages = {"[OPTION...] [DURATION]", "[OPTION...] -- CMD [ARG...]"},
+          .examples = {{"cpuprof 10", "the whole machine for ten seconds"},
+                       {"cpuprof -p 1234 -d 5s", "one process"},
+                       {"cpuprof -f 30 | flamegraph.pl > flame.svg",
+                        "a flame graph"},
+                       {"cpuprof -j 10 | jq 'select(.type==\"end\")'",
+                        "totals and the loss ledger"},
+                       {"cpuprof -i 5s -o prof.folded",
+                        "a report every five seconds"},
+                       {"cpuprof -- make -j2", "a command and what it starts"},
+                       {"cpuprof -o - -o out.folded -o out.json 10",
+                        "the table here, two files beside it"}},
+          .hints = {{"-a", "all CPUs are the default; -C LIST chooses some"},
+                    {"-g", "stacks are always taken; -U or -K keeps one side"},
+                    {"-I", "did you mean --idle?"},
+                    {"-d",
+                     "-d is the duration; kernel and user frames are told "
+                     "apart by _[k]"},
+                    {"--stack-storage-size", "there is no stack table to size"},
+                    {"--freq", "did you mean --frequency?"},
+                    {"--call-graph", "stacks are always taken"}},
+          .takes_command = true};
+}
+
+Status check_event(std::string_view text) {
+  auto events = perf::parse_events(text);
+  if (!events) return std::unexpected(std::move(events).error());
+  return {};
+}
+
+void add_own_options(cli::OptionTable& table, Options& options) {
+  table.add({.name = "idle",
+             .help = "Count idle time too: its weight comes from /proc/stat, "
+                     "its stacks from where ticks arrive.",
+             .group = "Filtering",
+             .set = [&](std::string_view) {
+               options.idle = true;
+               return Status();
+             }});
+  table.add({.name = "include-self",
+             .help = "Keep the samples of cpuprof itself.",
+             .group = "Filtering",
+             .set = [&](std::string_view) {
+               options.include_self = true;
+               return Status();
+             }});
+}
+
+}  // namespace
+
+bool Options::groups_by(std::string_view key) const {
+  return std::ranges::find(common.by, key) != common.by.end();
+}
+
+cli::OptionTable option_table(Options& options) {
+  cli::OptionTable table(program_info());
+  auto& common = options.common;
+  cli::add_process_options(table, common, [](std::string_view user) {
+    return process::find_user(user);
+  });
+  cli::add_thread_option(table, common);
+  cli::add_name_options(table, common);
+  cli::add_cpu_option(table, common);
+  add_own_options(table, options);
+  cli::add_timing_options(table, common);
+  cli::add_duration_argument(table, common);
+  cli::add_interval_option(table, common);
+  cli::add_sampling_options(table, common,
+                            {"cpu-clock", "cycles", "instructions",
+                             "cache-misses", "page-faults", "context-switches"},
+                            check_event);
+  cli::add_stack_options(table, common);
+  cli::add_grouping_option(table, common,
+                           {"comm", "pid", "tid", "cpu", "cgroup", "event"});
+  cli::add_table_options(table, common, {"self", "total"});
+  cli::add_output_options(table, common);
+  cli::add_kernel_options(table, common);
+  cli::add_general_options(table, common);
+  return table;
+}
+
+Status check(const Options& options) {
+  if (!options.command.empty() &&
+      (!options.common.pids.empty() || !options.common.tids.empty())) {
+    return fail(ErrorKind::usage, "-p and -L cannot be used with a command");
+  }
+  return {};
+}
+
+}  // namespace sightline::cpuprof

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profiler.h"
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "base/units.h"
+#include "bpf/log.h"
+#include "cli/exit_status.h"
+#include "cli/features.h"
+#include "cli/preflight.h"
+#include "cli/privileges.h"
+#include "cli/program.h"
+#include "process/proc.h"
+
+namespace sightline::cpuprof {
+namespace {
+
+// How often counts are taken out of the kernel and new frames are named.
+constexpr std::uint64_t drain_every_ns = 500 * ns_per_ms;
+// What the BPF maps take, about, on a small machine: for RLIMIT_MEMLOCK.
+constexpr std::uint64_t memlock_needed = 16U << 20;
+
+cli::Needs needs_of(const Options& options) {
+  return {.bpf = true,
+          .perf = true,
+          .cpu_wide = true,
+          .kernel_symbols = !options.common.user_only,
+          .btf = options.common.btf.empty(),
+          .memlock_bytes = memlock_needed};
+}
+
+Status check_zombie(int pid) {
+  auto stat = process::read_stat(static_cast<std::uint32_t>(pid));
+  if (!stat || stat->state != 'Z') return {};
+  return fail(ErrorKind::runtime,
+              fmt::format("process {} has ended already (zombie)", pid));
+}
+
+bool thread_exists(int tid) {
+  return process::read_stat(static_cast<std::uint32_t>(tid)).has_value();
+}
+
+Setup make_setup(const Options& options, std::span<char* const> argv) {
+  utsname system{};
+  ::uname(&system);
+  Setup setup;
+  setup.host = system.nodename;
+  setup.kernel = system.release;
+  setup.arguments.assign(argv.begin(), argv.end());
+  setup.by = options.common.by;
+  if (setup.by.empty()) setup.by.emplace_back("comm");
+  setup.period = options.common.period.value_or(0);
+  if (setup.period == 0) {
+    setup.frequency_hz =
+        options.common.frequency_hz.value_or(cli::default_frequency_hz);
+  }
+  return setup;
+}
+
+// One text for one row and grouping key.
+std::string label(const std::string& key, const stack::RowKey& row,
+                  const stack::Profile& profile, const Setup& setup,
+                  const std::function<std::string(std::uint64_t)>& cgroup) {
+  const auto& process = profile.process_at(row.process);
+  if (key == "pid") return fmt::format("{}-{}", process.comm, process.pid);
+  if (key == "tid") {
+    return fmt::format("{}-{}/{}", profile.name_at(row.comm), process.pid,
+                       row.tid);
+  }
+  if (key == "cpu") return fmt::format("cpu{}", row.cpu);
+  if (key == "cgroup") return cgroup(row.cgroup);
+  if (key == "event") return setup.events[row.event];
+  return profile.name_at(row.comm);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Profiler>> Profiler::open(const Options& options,
+                                                 std::span<char* const> argv) {
+  bpf::capture_log();
+  auto session = SL_TRY(cli::Session::open());
+  std::unique_ptr<Profiler> profiler(new Profiler(options, std::move(session)));
+  profiler->setup_ = make_setup(options, argv);
+  SL_CHECK(profiler->watch_targets());
+  profiler->reports_ = SL_TRY(Reports::open(options));
+  SL_CHECK(profiler->prepare());
+  return profiler;
+}
+
+void Profiler::note(const std::string& text) const {
+  if (options_.common.verbosity > 0) {
+    fmt::print(stderr, "cpuprof: {}\n", printable(text));
+  }
+}
+
+Status Profiler::watch_targets() {
+  for (int pid : options_.common.pids) {
+    targets_.push_back(SL_TRY(cli::watch_process(pid)));
+    SL_CHECK(check_zombie(pid));
+  }
+  for (int tid : options_.common.tids) {
+    if (thread_exists(tid)) continue;
+    return fail(ErrorKind::runtime, fmt::format("no such thread: {}", tid));
+  }
+  if (!options_.common.cgroup.empty()) {
+    SL_TRY(container::open_cgroup(options_.common.cgroup));
+  }
+  return {};
+}
+
+Status Profiler::prepare() {
+  if (options_.common.verbosity > 1) {
+    bpf::capture_log(
+        [](std::string_view text) { fmt::print(stderr, "libbpf: {}", text); });
+  }
+  auto facts = cli::read_system_facts();
+  auto needs = needs_of(options_);
+  if (facts.charges_memlock) facts.memlock_limit = cli::raise_memlock();
+  SL_CHECK(cli::preflight(needs, facts));
+  for (const auto& text : cli::preflight_notes(needs, facts)) note(text);
+  if (!options_.command.empty()) {
+    command_.emplace(SL_TRY(cli::Command::spawn(options_.command)));
+  }
+  sampling_ = SL_TRY(Sampling::open(options_, command_ ? command_->pid() : 0));
+  auto sideband = SL_TRY(perf::Sideband::open());
+  SL_CHECK(sideband.enable());
+  note(fmt::format("maps take {} of kernel memory, side-band rings {}",
+                   format_bytes(sampling_->map_memory()),
+                   format_bytes(sideband.memory_bytes())));
+  collector_ =
+      SL_TRY(stack::Collector::open(sampling_->maps(), std::move(sideband)));
+  names_.emplace(symbol::Symbolizer(symbol::KernelSymbols::open()),
+                 collector_->objects());
+  if (options_.common.name) {
+    collector_->keep_only(
+        [&pattern = *options_.common.name](std::string_view comm) {
+          return pattern.matches(comm);
+        });
+  }
+  if (auto mount = container::cgroup2_mount()) cgroups_.emplace(*mount);
+  for (const auto& event : sampling_->events()) {
+    setup_.events.push_back(event.name);
+  }
+  setup_.period_ns = sampling_->period_ns();
+  setup_.cpus = sampling_->cpus().size();
+  for (int fd : collector_->fds()) {
+    SL_CHECK(session_.watch(fd, [this] { return take_in(); }));
+  }
+  return {};
+}
+
+Status Profiler::start() {
+  SL_CHECK(sampling_->start());
+  auto facts = cli::read_system_facts();
+  auto keep = cli::default_keep(facts);
+  if (reports_->replaces_files()) keep.push_back(CAP_DAC_OVERRIDE);
+  SL_CHECK(cli::drop_privileges(keep));
+  setup_.start_realtime_ns = realtime_ns();
+  SL_CHECK(begin_span());
+  start_ns_ = span_start_ns_;
+  return {};
+}
+
+void Profiler::banner() const {
+  if (options_.common.quiet) return;
+  auto rate = setup_.frequency_hz > 0
+                  ? fmt::format("at {} Hz", setup_.frequency_hz)
+                  : fmt::format("every {}", setup_.period);
+  auto until = options_.common.duration_ns
+                   ? " for " + format_duration(*options_.common.duration_ns)
+                   : std::string(command_ ? " until the command ends"
+                                          : "... Ctrl-C to end");
+  std::string events;
+  for (const auto& event : setup_.events) {
+    events += (events.empty() ? "" : ",") + event;
+  }
+  fmt::print(stderr, "Sampling {} {} on {} CPUs{}.\n", printable(events), rate,
+             setup_.cpus, until);
+}
+
+Result<int> Profiler::run() {
+  SL_CHECK(start());
+  banner();
+  if (command_) {
+    int err = SL_TRY(command_->release());
+    if (err != 0) {
+      auto reason = fail_errno(
+          fmt::format("cannot run '{}'", printable(options_.command[0])), err);
+      fmt::print(stderr, "{}", cli::error_message("cpuprof", reason.error()));
+      return command_->wait();
+    }
+  }
+  cli::SessionSettings settings{.duration_ns = options_.common.duration_ns,
+                                .interval_ns = options_.common.interval_ns,
+                                .tick_ns = drain_every_ns,
+                                .ready_fd = options_.common.ready_fd,
+                                .output_fd = reports_->watched_fd(),
+                                .command_fd = command_ ? command_->pidfd() : -1,
+                                .target_fds = {}};
+  for (const auto& target : targets_)
+    settings.target_fds.push_back(target.get());
+  cli::SessionHooks hooks{
+      .tick = [this]() -> Status {
+        const auto& tids = options_.common.tids;
+        if (!tids.empty() && std::ranges::none_of(tids, thread_exists)) {
+          session_.end(cli::EndReason::targets_gone);
+        }
+        return drain();
+      },
+      .interval = [this] { return report(ReportKind::interval); },
+      .snapshot = [this] { return report(ReportKind::snapshot); }};
+  return finish(SL_TRY(session_.run(settings, hooks)));
+}
+
+Status Profiler::take_in() {
+  SL_CHECK(collector_->pump());
+  return collector_->under_pressure() ? drain() : Status();
+}
+
+Status Profiler::drain() {
+  SL_CHECK(collector_->drain());
+  names_->resolve(collector_->profile().frames());
+  return {};
+}
+
+// /proc/stat knows how long the CPUs were idle; what ticks found of that is in
+// the profile already.
+void Profiler::add_idle_time(const Span& span) {
+  if (!options_.idle || setup_.period_ns == 0) return;
+  auto idle = span.idle_ns / setup_.period_ns;
+  auto found = span.ledger[LEDGER_entered_idle];
+  auto counted = std::exchange(idle_counted_, idle > found ? idle - found : 0);
+  if (idle_counted_ <= counted) return;
+  auto& profile = collector_->profile();
+  auto frame = profile.frames().intern(
+      {process::kernel_object, symbol::Reason::idle, 0});
+  auto more = idle_counted_ - counted;
+  profile.add({.process = profile.process(0, 0),
+               .comm = profile.name("swapper"),
+               .stack = profile.stacks().child(stack::CallTree::root, frame)},
+              {more, more * setup_.period_ns});
+  names_->resolve(profile.frames());
+}
+
+// The ledger of the whole run so far, without what needs the CPU times.
+Result<bpf::Ledger> Profiler::current_ledger() {
+  auto ledger = SL_TRY(collector_->ledger());
+  ledger[LEDGER_recursion] += sampling_->recursion_misses();
+  return ledger;
+}
+
+Result<Span> Profiler::close_span() {
+  auto cpus = SL_TRY(perf::read_cpu_times());
+  auto cpu_ledgers = SL_TRY(collector_->cpu_ledgers());
+  Span span{.from_ns = span_start_ns_ - start_ns_,
+            .to_ns = monotonic_ns() - start_ns_};
+  span.ledger = SL_TRY(current_ledger()) - span_ledger_;
+  const auto& sampled = sampling_->cpus();
+  for (const auto& use : perf::cpu_use(span_cpus_, cpus)) {
+    if (!std::ranges::binary_search(sampled, use.cpu)) continue;
+    auto cpu = static_cast<std::size_t>(use.cpu);
+    auto counted = cpu_ledgers[cpu] - span_cpu_ledgers_[cpu];
+    span.busy_ns += use.busy_ns;
+    span.idle_ns += use.idle_ns;
+    span.steal_ns += use.steal_ns;
+    span.ledger[LEDGER_skipped] +=
+        skipped_samples(use.busy_ns, use.idle_ns, setup_.period_ns,
+                        counted[LEDGER_entered], counted[LEDGER_entered_idle]);
+  }
+  return span;
+}
+
+// Samples that entered = counts delivered + ledger. Holds once the sampler has
+// stopped and the last counts are drained.
+std::uint64_t Profiler::unaccounted(const bpf::Ledger& ledger) const {
+  auto known = collector_->delivered() + ledger[LEDGER_table_full];
+  for (auto index :
+       {LEDGER_idle, LEDGER_self, LEDGER_not_target, LEDGER_not_matching}) {
+    known += ledger[index];
+  }
+  auto entered = ledger[LEDGER_entered];
+  return entered > known ? entered - known : known - entered;
+}
+
+Status Profiler::begin_span() {
+  span_start_ns_ = monotonic_ns();
+  span_cpus_ = SL_TRY(perf::read_cpu_times());
+  span_cpu_ledgers_ = SL_TRY(collector_->cpu_ledgers());
+  span_ledger_ = SL_TRY(current_ledger());
+  idle_counted_ = 0;
+  return {};
+}
+
+Status Profiler::report(ReportKind kind) {
+  SL_CHECK(drain());
+  auto span = SL_TRY(close_span());
+  if (kind == ReportKind::final) {
+    span.ledger[LEDGER_unaccounted] = unaccounted(SL_TRY(current_ledger()));
+  }
+  add_idle_time(span);
+  total_ledger_ = span.ledger;
+  auto& profile = collector_->profile();
+  auto cgroup = [this](std::uint64_t id) { return cgroup_path(id); };
+  Measurement measurement{
+      .setup = setup_,
+      .span = span,
+      .profile = profile,
+      .names = *names_,
+      .labels =
+          [&](const stack::RowKey& row) {
+            stack::Labels labels;
+            for (const auto& key : setup_.by) {
+              labels.push_back(label(key, row, profile, setup_, cgroup));
+            }
+            return labels;
+          },
+      .cgroup_path = cgroup};
+  SL_CHECK(reports_->write(measurement, kind));
+  if (reports_->readers_gone()) session_.end(cli::EndReason::reader_gone);
+  if (kind != ReportKind::interval) return {};
+  profile.clear_rows();
+  return begin_span();
+}
+
+std::string Profiler::cgroup_path(std::uint64_t id) {
+  auto path = cgroups_ ? cgroups_->find(id) : std::nullopt;
+  return path ? *path : fmt::format("[cgroup {:#x}: gone]", id);
+}
+
+Result<int> Profiler::finish(const cli::End& end) {
+  SL_CHECK(sampling_->stop());
+  if (end.reason == cli::EndReason::targets_gone && !options_.common.quiet) {
+    fmt::print(stderr, "cpuprof: all targets have ended\n");
+  }
+  if (end.reason != cli::EndReason::reader_gone) {
+    SL_CHECK(report(ReportKind::final));
+  }
+  auto lost =
+      bpf::loss_percent(total_ledger_, collector_->profile().total().count);
+  auto limit = options_.common.max_loss_percent;
+  int status = limit && lost > *limit ? cli::status_loss : cli::status_done;
+  if (!command_) return status;
+  auto of_command = SL_TRY(command_status(end));
+  return of_command != 0 ? of_command : status;
+}
+
+// A command that outlives the measurement is waited for: its status is ours.
+Result<int> Profiler::command_status(const cli::End& end) {
+  bool passed_on =
+      end.reason == cli::EndReason::interrupted && !end.from_terminal;
+  if (passed_on) command_->signal(end.signal);
+  cli::Session::restore_signals();
+  return command_->wait();
+}
+
+}  // namespace sightline::cpuprof

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// A run of cpuprof: from what was asked for to reports.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/error.h"
+#include "cli/command.h"
+#include "cli/session.h"
+#include "container/cgroup.h"
+#include "measurement.h"
+#include "options.h"
+#include "perf/cpu_time.h"
+#include "report.h"
+#include "sampling.h"
+#include "stack/collector.h"
+#include "stack/names.h"
+
+namespace sightline::cpuprof {
+
+class Profiler {
+ public:
+  // Checks targets, permission and features, in that order, then loads and
+  // opens everything; nothing runs yet.
+  static Result<std::unique_ptr<Profiler>> open(const Options& options,
+                                                std::span<char* const> argv);
+
+  // Measures until the end and writes the last report. Returns the exit status.
+  Result<int> run();
+
+ private:
+  explicit Profiler(const Options& options, cli::Session session)
+      : options_(options), session_(std::move(session)) {}
+  Status watch_targets();
+  Status prepare();
+  Status start();
+  Status take_in();
+  Status drain();
+  Status report(ReportKind kind);
+  Result<Span> close_span();
+  Result<bpf::Ledger> current_ledger();
+  Status begin_span();
+  [[nodiscard]] std::uint64_t unaccounted(const bpf::Ledger& ledger) const;
+  void add_idle_time(const Span& span);
+  void note(const std::string& text) const;
+  void banner() const;
+  Result<int> finish(const cli::End& end);
+  Result<int> command_status(const cli::End& end);
+  std::string cgroup_path(std::uint64_t id);
+
+  const Options& options_;
+  cli::Session session_;
+  std::vector<UniqueFd> targets_;
+  std::optional<cli::Command> command_;
+  std::optional<Sampling> sampling_;
+  std::unique_ptr<stack::Collector> collector_;
+  std::optional<stack::Names> names_;
+  std::optional<container::CgroupNames> cgroups_;
+  std::optional<Reports> reports_;
+  Setup setup_;
+  std::uint64_t start_ns_ = 0;
+  std::uint64_t span_start_ns_ = 0;
+  perf::CpuTimes span_cpus_;
+  std::vector<bpf::Ledger> span_cpu_ledgers_;
+  bpf::Ledger span_ledger_;
+  bpf::Ledger total_ledger_;        // of the last report
+  std::uint64_t idle_counted_ = 0;  // idle samples added to this span
+};
+
+}  // namespace sightline::cpuprof

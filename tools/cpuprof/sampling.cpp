@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sampling.h"
+
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "base/units.h"
+#include "container/cgroup.h"
+#include "cpuprof.skel.h"
+
+namespace sightline::cpuprof {
+namespace {
+
+constexpr std::uint64_t target_thread = 1ULL << 32;  // bpf/include/filter.h
+// Processes of a traced command that live at the same time.
+constexpr std::uint32_t most_followed = 16384;
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  [[maybe_unused]] auto got = ::getrandom(&seed, sizeof(seed), 0);
+  return seed;
+}
+
+// Inode of our PID namespace, 0 for the initial one (PROC_PID_INIT_INO,
+// include/linux/proc_ns.h).
+std::uint32_t own_pid_namespace() {
+  constexpr ino_t initial = 0xEFFFFFFC;
+  struct stat info{};
+  if (::stat("/proc/self/ns/pid", &info) != 0) return 0;
+  return info.st_ino == initial ? 0 : static_cast<std::uint32_t>(info.st_ino);
+}
+
+// Frames that the kernel walks on one side; it refuses to walk more.
+std::uint32_t frame_limit() {
+  auto text = read_file("/proc/sys/kernel/perf_event_max_stack");
+  auto limit = text ? parse_number(trim(*text), 0, UINT32_MAX)
+                    : Result<std::uint64_t>(127);
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(limit ? *limit : 127, STACK_MAX_FRAMES));
+}
+
+}  // namespace
+
+Sampling::Sampling() = default;
+Sampling::Sampling(Sampling&&) noexcept = default;
+Sampling& Sampling::operator=(Sampling&&) noexcept = default;
+Sampling::~Sampling() = default;
+
+void Sampling::SkeletonCloser::operator()(cpuprof_bpf* skeleton) const {
+  cpuprof_bpf::destroy(skeleton);
+}
+
+Result<Sampling> Sampling::open(const Options& options, pid_t command_pid) {
+  Sampling sampling;
+  SL_CHECK(sampling.choose_events(options));
+  auto skeleton = SL_TRY(bpf::open_skeleton<cpuprof_bpf>(options.common.btf));
+  sampling.skeleton_.reset(skeleton.release());
+  SL_CHECK(sampling.configure(options, command_pid));
+  SL_CHECK(bpf::load_skeleton(*sampling.skeleton_));
+  SL_CHECK(sampling.add_targets(options, command_pid));
+  SL_CHECK(sampling.add_cgroup(options));
+  SL_CHECK(sampling.open_samplers(options));
+  return sampling;
+}
+
+Status Sampling::choose_events(const Options& options) {
+  auto names = options.common.events;
+  if (names.empty()) {
+    names.emplace_back(perf::hardware_cycles_available() ? "cycles"
+                                                         : "cpu-clock");
+  }
+  for (const auto& name : names) {
+    auto parsed = SL_TRY(perf::parse_events(name));
+    events_.insert(events_.end(), parsed.begin(), parsed.end());
+  }
+  return {};
+}
+
+Status Sampling::configure(const Options& options, pid_t command_pid) {
+  const auto& common = options.common;
+  auto& settings = *skeleton_->rodata;
+  settings.hash_seed = random_seed();
+  settings.frame_limit = frame_limit();
+  settings.pid_namespace = own_pid_namespace();
+  settings.own_pid =
+      options.include_self ? 0 : static_cast<std::uint32_t>(::getpid());
+  settings.keep_idle = options.idle;
+  settings.want_kernel_stacks = !common.user_only;
+  settings.want_user_stacks = !common.kernel_only;
+  settings.filter_user = common.uid.has_value();
+  settings.wanted_user = common.uid.value_or(0);
+  settings.filter_cgroup = !common.cgroup.empty();
+  settings.filter_targets =
+      command_pid > 0 || !common.pids.empty() || !common.tids.empty();
+  settings.key_tid = options.groups_by("tid");
+  settings.key_cpu = options.groups_by("cpu");
+  settings.key_cgroup = options.groups_by("cgroup");
+  settings.several_events = events_.size() > 1;
+  follows_children_ = command_pid > 0;
+  bpf_program__set_autoload(skeleton_->progs.follow_fork, follows_children_);
+  bpf_program__set_autoload(skeleton_->progs.follow_exit, follows_children_);
+  auto targets =
+      static_cast<std::uint32_t>(common.pids.size() + common.tids.size());
+  bpf_map__set_max_entries(
+      skeleton_->maps.targets,
+      follows_children_ ? most_followed : std::max(targets, 1U));
+  return {};
+}
+
+Status Sampling::add_targets(const Options& options, pid_t command_pid) {
+  std::vector<std::uint64_t> keys;
+  for (int pid : options.common.pids)
+    keys.push_back(static_cast<unsigned>(pid));
+  for (int tid : options.common.tids) {
+    keys.push_back(target_thread | static_cast<unsigned>(tid));
+  }
+  if (command_pid > 0) keys.push_back(static_cast<unsigned>(command_pid));
+  for (auto key : keys) {
+    std::uint8_t chosen = 1;
+    if (bpf_map__update_elem(skeleton_->maps.targets, &key, sizeof(key),
+                             &chosen, sizeof(chosen), BPF_ANY) != 0) {
+      return fail_errno("cannot choose a process");
+    }
+  }
+  return {};
+}
+
+Status Sampling::add_cgroup(const Options& options) {
+  if (options.common.cgroup.empty()) return {};
+  auto cgroup = SL_TRY(container::open_cgroup(options.common.cgroup));
+  std::uint32_t slot = 0;
+  int fd = cgroup.fd.get();
+  if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.wanted_cgroup), &slot,
+                          &fd, BPF_ANY) != 0) {
+    return fail_errno("cannot filter by cgroup");
+  }
+  return {};
+}
+
+Status Sampling::open_samplers(const Options& options) {
+  const auto& common = options.common;
+  perf::SamplerSettings settings;
+  settings.period = common.period.value_or(0);
+  if (settings.period == 0) {
+    settings.frequency_hz =
+        common.frequency_hz.value_or(cli::default_frequency_hz);
+  }
+  if (!common.cpus.empty()) settings.cpus = common.cpus;
+  for (const auto& event : events_) {
+    samplers_.push_back(SL_TRY(perf::Sampler::open(event, settings)));
+    SL_CHECK(samplers_.back().attach_bpf(
+        bpf_program__fd(skeleton_->progs.on_sample)));
+    ++settings.tag;
+  }
+  return {};
+}
+
+Status Sampling::start() {
+  if (follows_children_) {
+    links_.push_back(SL_TRY(bpf::attach(*skeleton_->progs.follow_fork)));
+    links_.push_back(SL_TRY(bpf::attach(*skeleton_->progs.follow_exit)));
+  }
+  for (auto& sampler : samplers_) SL_CHECK(sampler.enable());
+  return {};
+}
+
+Status Sampling::stop() {
+  for (auto& sampler : samplers_) SL_CHECK(sampler.disable());
+  return {};
+}
+
+stack::SampleMaps Sampling::maps() const {
+  const auto& maps = skeleton_->maps;
+  return {.ring = bpf_map__fd(maps.ring),
+          .live_counts = bpf_map__fd(maps.live_counts),
+          .counts = {bpf_map__fd(maps.counts_a), bpf_map__fd(maps.counts_b)},
+          .seen = bpf_map__fd(maps.seen),
+          .ledger = bpf_map__fd(maps.ledger),
+          .rows_in_epoch =
+              reinterpret_cast<std::uint64_t*>(&skeleton_->bss->rows_in_epoch)};
+}
+
+const std::vector<int>& Sampling::cpus() const {
+  return samplers_.front().cpus();
+}
+
+std::uint64_t Sampling::period_ns() const {
+  return samplers_.front().period_ns();
+}
+
+std::uint64_t Sampling::map_memory() const {
+  return bpf::map_memory(*skeleton_->obj);
+}
+
+std::uint64_t Sampling::recursion_misses() const {
+  return bpf::recursion_misses(*skeleton_->progs.on_sample);
+}
+
+}  // namespace sightline::cpuprof

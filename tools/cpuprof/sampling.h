@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel half of cpuprof, loaded with what the options ask for, and the
+// perf events that drive it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/handle.h"
+#include "bpf/object.h"
+#include "options.h"
+#include "perf/event.h"
+#include "perf/sampler.h"
+#include "stack/collector.h"
+
+struct cpuprof_bpf;
+
+namespace sightline::cpuprof {
+
+// Move-only; not thread-safe. Everything ends with it.
+class Sampling {
+ public:
+  // Loads the programs and opens the events; nothing runs yet. `command_pid`
+  // is the held command, 0 without one.
+  static Result<Sampling> open(const Options& options, pid_t command_pid);
+
+  Sampling(Sampling&&) noexcept;
+  Sampling& operator=(Sampling&&) noexcept;
+  ~Sampling();
+
+  // Attaches everything, the sampler last, so that our own start is not in
+  // the profile.
+  Status start();
+  Status stop();
+
+  [[nodiscard]] stack::SampleMaps maps() const;
+
+  [[nodiscard]] const std::vector<perf::Event>& events() const {
+    return events_;
+  }
+  // CPUs that are sampled.
+  [[nodiscard]] const std::vector<int>& cpus() const;
+  // Nanoseconds between samples, 0 when the event is not time-based.
+  [[nodiscard]] std::uint64_t period_ns() const;
+
+  // Kernel memory of all maps, in bytes.
+  [[nodiscard]] std::uint64_t map_memory() const;
+  [[nodiscard]] std::uint64_t recursion_misses() const;
+
+ private:
+  Sampling();
+  Status choose_events(const Options& options);
+  Status configure(const Options& options, pid_t command_pid);
+  Status add_targets(const Options& options, pid_t command_pid);
+  Status add_cgroup(const Options& options);
+  Status open_samplers(const Options& options);
+
+  struct SkeletonCloser {
+    void operator()(cpuprof_bpf* skeleton) const;
+  };
+  std::unique_ptr<cpuprof_bpf, SkeletonCloser> skeleton_;
+  std::vector<bpf::Link> links_;
+  std::vector<perf::Event> events_;
+  std::vector<perf::Sampler> samplers_;
+  bool follows_children_ = false;
+};
+
+}  // namespace sightline::cpuprof
