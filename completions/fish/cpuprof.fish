@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# Made by scripts/generate.sh.
+complete -c cpuprof -f
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s p -l pid -x -a '(__fish_append , (string replace -rf \'^/proc/(\\d+)$\' \'$1\' /proc/*))' -d 'Only these processes; each must exist'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s u -l uid -x -a '(__fish_complete_users)' -d 'Only processes of this user, by name or number'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s L -l tid -x -a '(__fish_append , (string replace -rf \'^/proc/(\\d+)$\' \'$1\' /proc/*))' -d 'Only these threads; each must exist'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s n -l name -x -d 'Only commands whose name matches this POSIX extended regular expression'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s c -l cgroup -x -a '(__fish_complete_directories)' -d 'Only this cgroup and all below it; absolute, or relative to the cgroup mount'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s C -l cpu -x -d 'Only these CPUs, such as 0-3,8'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l idle -d 'Count idle time too: its weight comes from /proc/stat, its stacks from where ticks arrive'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l include-self -d 'Keep the samples of cpuprof itself'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s d -l duration -x -d 'Stop after 5, 5s, 500ms or 2m [at Ctrl-C]'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l ready-fd -x -d 'Write one byte to this descriptor once everything is attached: for scripts, instead of a sleep'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s i -l interval -x -d 'Print a whole report each interval'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s F -l frequency -x -d 'Samples a second on each CPU [99]'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l period -x -d 'One sample each N events instead; for cpu-clock, nanoseconds'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s e -l event -x -a '(__fish_append , cpu-clock cycles instructions cache-misses page-faults context-switches)' -d 'What is sampled'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s U -l user-stacks-only -d 'User stacks only'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s K -l kernel-stacks-only -d 'Kernel stacks only'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l by -x -a '(__fish_append , comm pid tid cpu cgroup event)' -d 'What is counted apart'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s s -l sort -x -a 'self total' -d 'Column that the rows are sorted by'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s r -l rows -x -d 'Rows shown'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s f -l folded -d 'Collapsed stacks, one a line, for flame graphs; the same as --format folded'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s j -l json -d 'JSON Lines, one object a line; the same as --format json'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l format -x -a 'table folded json' -d 'How the result is written to stdout and to files whose ending says nothing [table]'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s o -l output -r -F -d 'Write to FILE instead of stdout, which is -'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s w -l wide -d 'Truncate nothing'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l width -x -d 'Columns that a row may take [the terminal\'s]'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l color -x -a 'auto always never' -d 'When to use colour [auto]; NO_COLOR is respected'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l max-loss -x -d 'End with status 5 when more records than this percentage are missing'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l btf -r -F -d 'Type information (BTF) of a kernel that carries none'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s v -l verbose -d 'Say what was probed and decided; twice: libbpf\'s own log too'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s q -l quiet -d 'No banner and no hints; errors and losses stay'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l man -d 'Print the manual page; read it with: man -l -'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s h -l help -d 'Print this help'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s V -l version -d 'Print the version; with -v the features of this machine too, for bug reports'
+
+function __cpuprof_command
+  set -l words (commandline -opc) ''
+  set -l mark (contains -i -- -- $words)
+  set words $words[(math $mark + 1)..-1]
+  set words[-1] (commandline -ct)
+  complete -C (string join ' ' -- $words)
+end
+complete -c cpuprof -n 'contains -- -- (commandline -opc)' -x -a '(__cpuprof_command)'
