@@ -69,13 +69,17 @@ std::size_t clone_suffix(std::string_view name) {
 // with a hash: `_ZN4core3fmt5write17h0123456789abcdefE`. Nothing for others.
 std::optional<std::size_t> rust_suffix(std::string_view name) {
   if (name.starts_with("_R")) return std::min(name.find('.'), name.size());
+  if (!name.starts_with("_ZN")) return std::nullopt;
   constexpr std::size_t hash_size = 20;  // 17h, 16 digits, E
-  const std::size_t at = name.rfind("17h");
-  if (!name.starts_with("_ZN") || at == std::string_view::npos ||
-      name.size() - at < hash_size || name[at + hash_size - 1] != 'E') {
-    return std::nullopt;
+  for (std::size_t at = name.find("17h"); at < name.size();
+       at = name.find("17h", at + 1)) {
+    const std::size_t end = at + hash_size;
+    if (end <= name.size() && name[end - 1] == 'E' &&
+        (end == name.size() || name[end] == '.')) {
+      return end;
+    }
   }
-  return at + hash_size;
+  return std::nullopt;
 }
 
 // After a conversion operator, libiberty parses the arguments of each template
@@ -83,15 +87,16 @@ std::optional<std::size_t> rust_suffix(std::string_view name) {
 // each one inside another (cp-demangle.c, cplus_demangle_type, 2.40).
 bool parses_forever(std::string_view name) {
   constexpr unsigned most = 8;
-  bool converts = false;
+  std::size_t at = name.find("cv", 1);
+  // Behind a digit it is the beginning of an identifier.
+  while (at < name.size() && is_digit(name[at - 1]))
+    at = name.find("cv", at + 1);
+  if (at >= name.size()) return false;
   unsigned parameters = 0;
-  for (std::size_t i = 1; i + 1 < name.size(); ++i) {
-    const std::string_view two = name.substr(i, 2);
-    // Behind a digit it is the beginning of an identifier.
-    converts = converts || (two == "cv" && !is_digit(name[i - 1]));
-    parameters += two == "_I";
+  for (at = name.find("_I"); at < name.size(); at = name.find("_I", at + 1)) {
+    ++parameters;
   }
-  return converts && parameters > most;
+  return parameters > most;
 }
 
 bool demangle_cxx(const std::string& name, Sink& sink) {

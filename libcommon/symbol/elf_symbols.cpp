@@ -194,7 +194,11 @@ void TableSearch::consider(const RawSymbol& symbol) {
                       .kind = static_cast<std::uint8_t>(kind),
                       .global = symbol.binding != STB_WEAK};
   std::size_t left = first + addresses_.size();
-  std::size_t right = index_of(end) + addresses_.size();
+  // Most functions hold one address or none.
+  const bool only_one =
+      first + 1 == addresses_.size() || end <= addresses_[first + 1];
+  std::size_t right =
+      (only_one ? first + 1 : index_of(end)) + addresses_.size();
   for (; left < right; left /= 2, right /= 2) {
     if (left % 2 == 1) keep_better(best_[left++], candidate);
     if (right % 2 == 1) keep_better(best_[--right], candidate);
