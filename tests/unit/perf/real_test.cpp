@@ -2,6 +2,7 @@
 // Against this machine's kernel. Each test says why it is skipped where perf
 // events of the whole machine are not permitted.
 #include <fcntl.h>
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 #include <linux/bpf.h>
 #include <poll.h>
@@ -12,9 +13,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/clock.h"
+#include "fake_sysfs.h"
+#include "perf/cpus.h"
 #include "perf/open.h"
 #include "perf/sampler.h"
 #include "perf/sideband.h"
@@ -265,6 +269,34 @@ TEST(RealSampler, OneCpuOnly) {
   SKIP_WITHOUT_PERMISSION(sampler);
   ASSERT_TRUE(sampler) << sampler.error().what;
   EXPECT_EQ(sampler->cpus(), std::vector{0});
+}
+
+// As when a CPU goes offline between reading the list and opening: a sysfs
+// that still calls every possible CPU online.
+TEST(RealSampler, ACpuThatWentOfflineIsSkippedUnlessRequested) {
+  auto online = online_cpus();
+  auto possible = possible_cpus();
+  ASSERT_TRUE(online && possible);
+  std::vector<int> offline;
+  std::ranges::set_difference(*possible, *online, std::back_inserter(offline));
+  if (offline.empty()) GTEST_SKIP() << "no CPU is offline on this machine";
+  FakeSysfs sysfs;
+  auto all = fmt::format("{}", fmt::join(*possible, ","));
+  sysfs.put_cpus(all, all);
+  SamplerSettings settings{.frequency_hz = 99};
+  auto sampler = Sampler::open(event_of("cpu-clock"), settings, sysfs.root());
+  SKIP_WITHOUT_PERMISSION(sampler);
+  ASSERT_TRUE(sampler) << sampler.error().what;
+  EXPECT_EQ(sampler->cpus(), *online);
+  EXPECT_EQ(sampler->skipped_cpus(), offline);
+  auto sideband = Sideband::open({}, sysfs.root());
+  ASSERT_TRUE(sideband) << sideband.error().what;
+  EXPECT_EQ(sideband->skipped_cpus(), offline);
+
+  settings.cpus = offline;
+  auto refused = Sampler::open(event_of("cpu-clock"), settings, sysfs.root());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().what, fmt::format("CPU {} is offline", offline[0]));
 }
 
 // With a soft limit that leaves no descriptor free, opening raises it.
