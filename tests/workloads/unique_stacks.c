@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// unique_stacks COUNT RATE: takes COUNT page faults in `fault`, RATE a second,
+// each with a stack of its own: the number of the fault, in binary, is spelt by
+// a chain of calls to bit_zero or bit_one.
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "work.h"
+
+enum { kBits = 17, kPage = 4096 };
+
+static volatile char* page;
+
+__attribute__((noinline)) static void fault(void) { *page = 1; }
+
+static void spell(unsigned number, int bits);
+
+// noipa, or the compiler would make one function of the two.
+#define BIT_FUNCTION(name)                                             \
+  __attribute__((noipa)) static void name(unsigned number, int bits) { \
+    spell(number >> 1, bits - 1);                                      \
+  }
+
+BIT_FUNCTION(bit_zero)
+BIT_FUNCTION(bit_one)
+
+__attribute__((noinline)) static void spell(unsigned number, int bits) {
+  if (bits == 0) {
+    fault();
+  } else if (number & 1) {
+    bit_one(number, bits);
+  } else {
+    bit_zero(number, bits);
+  }
+}
+
+static void wait_until(int64_t time_ns) {
+  struct timespec time = {time_ns / 1000000000, time_ns % 1000000000};
+  clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
+}
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    fputs("usage: unique_stacks COUNT RATE\n", stderr);
+    return 2;
+  }
+  unsigned count = (unsigned)atol(argv[1]);
+  int64_t rate = atoll(argv[2]);
+  page = mmap(NULL, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+              -1, 0);
+  if (page == MAP_FAILED || count > 1U << kBits || rate < 1) return 1;
+  int64_t start = clock_ns(CLOCK_MONOTONIC);
+  for (unsigned i = 0; i < count; ++i) {
+    if (i % 64 == 0) wait_until(start + (int64_t)i * 1000000000 / rate);
+    madvise((void*)page, kPage, MADV_DONTNEED);
+    spell(i, kBits);
+  }
+  return 0;
+}
