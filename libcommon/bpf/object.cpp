@@ -2,7 +2,9 @@
 #include "bpf/object.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -11,6 +13,10 @@
 
 namespace sightline::bpf {
 namespace {
+
+struct BtfCloser {
+  void operator()(btf* types) const { btf__free(types); }
+};
 
 // The end of the log, where the verifier says what it did not like.
 std::string last_lines(const std::string& log, int count) {
@@ -34,8 +40,19 @@ std::uint64_t memory_of(int map_fd) {
 
 }  // namespace
 
+Status check_btf_file(const std::string& path) {
+  auto attempt = fmt::format("cannot read BTF from '{}'", printable(path));
+  if (::access(path.c_str(), R_OK) != 0) return fail_errno(attempt);
+  std::unique_ptr<btf, BtfCloser> parsed(btf__parse(path.c_str(), nullptr));
+  if (parsed) return {};
+  return fail(ErrorKind::runtime, attempt + ": there is none in it",
+              "a file made by pahole, or /sys/kernel/btf/vmlinux of the same "
+              "kernel elsewhere");
+}
+
 std::unexpected<Error> load_failure(int err) {
-  if (err == EPERM || err == EACCES) {
+  // EACCES is the verifier's: a program that it does not accept.
+  if (err == EPERM) {
     return fail_errno("the kernel refused to load the BPF programs", err,
                       "run with -vv to see why; a container or seccomp filter "
                       "may forbid bpf()");
@@ -45,8 +62,10 @@ std::unexpected<Error> load_failure(int err) {
                 "the kernel's BTF is missing or lacks a type that is needed",
                 "give the kernel's BTF with --btf FILE");
   }
-  return fail_errno("cannot load the BPF programs", err,
-                    "the end of the log: " + last_lines(log_tail(), 12));
+  return std::unexpected(Error{
+      ErrorKind::runtime, err,
+      fmt::format("cannot load the BPF programs: error {}", err),
+      "the end of the log: " + last_lines(log_tail(), 12)});
 }
 
 Result<Link> attach(const bpf_program& program) {

@@ -31,6 +31,9 @@ using Skeleton = std::unique_ptr<S, SkeletonCloser<S>>;
 // that the kernel lacks, or the end of the verifier's log.
 std::unexpected<Error> load_failure(int err);
 
+// Fails (runtime, or permission to read it) unless the file holds BTF.
+Status check_btf_file(const std::string& path);
+
 // Opens without loading, so that settings can be written. `btf_file` stands in
 // for the BTF that the running kernel lacks; empty: the kernel's own.
 template <typename S>
