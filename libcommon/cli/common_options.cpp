@@ -47,11 +47,18 @@ std::vector<std::string_view> split_events(std::string_view text) {
   return events;
 }
 
+std::unexpected<Error> empty_event(std::string_view list) {
+  return fail(ErrorKind::usage,
+              fmt::format("empty event name in '{}'", printable(list)),
+              "name events as in cpu-clock,page-faults");
+}
+
 Setter set_events(CommonOptions& common, std::vector<std::string> events,
                   EventCheck check) {
   return [&common, events = std::move(events),
           check = std::move(check)](std::string_view value) -> Status {
     for (auto part : split_events(value)) {
+      if (part.empty()) return empty_event(value);
       SL_CHECK(check ? check(part) : check_choice(part, events));
       add_unique(common.events, std::string(part));
     }

@@ -40,6 +40,20 @@ Result<std::vector<int>> possible_cpus(const std::string& sysfs) {
   return read_list(sysfs + "/devices/system/cpu/possible");
 }
 
+Status check_online(const std::vector<int>& cpus, const std::string& sysfs) {
+  auto online = SL_TRY(online_cpus(sysfs));
+  auto possible = SL_TRY(possible_cpus(sysfs));
+  for (int cpu : cpus) {
+    if (std::ranges::binary_search(online, cpu)) continue;
+    bool exists = std::ranges::binary_search(possible, cpu);
+    return fail(
+        ErrorKind::runtime,
+        fmt::format("CPU {} {}", cpu, exists ? "is offline" : "does not exist"),
+        "/sys/devices/system/cpu/online lists those that run");
+  }
+  return {};
+}
+
 std::optional<std::uint32_t> core_pmu_type(int cpu, const std::string& sysfs) {
   std::error_code error;
   std::filesystem::directory_iterator pmus(sysfs + "/bus/event_source/devices",

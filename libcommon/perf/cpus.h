@@ -20,6 +20,10 @@ Result<std::vector<int>> online_cpus(const std::string& sysfs = "/sys");
 // indexed by CPU need room for the last of them. Fails like online_cpus.
 Result<std::vector<int>> possible_cpus(const std::string& sysfs = "/sys");
 
+// Fails (runtime) when one of `cpus` is offline or does not exist.
+Status check_online(const std::vector<int>& cpus,
+                    const std::string& sysfs = "/sys");
+
 // The sysfs type number of the PMU whose `cpus` file holds `cpu`. Such files
 // exist where cores differ (cpu_core and cpu_atom on hybrid x86); nothing on
 // a machine whose cores are alike.

@@ -40,22 +40,6 @@ Status check_rate(const SamplerSettings& settings) {
                   settings.frequency_hz));
 }
 
-Result<std::vector<int>> choose_cpus(const SamplerSettings& settings,
-                                     const std::string& sysfs) {
-  auto online = SL_TRY(online_cpus(sysfs));
-  if (!settings.cpus) return online;
-  auto possible = SL_TRY(possible_cpus(sysfs));
-  for (int cpu : *settings.cpus) {
-    if (std::ranges::binary_search(online, cpu)) continue;
-    bool exists = std::ranges::binary_search(possible, cpu);
-    return fail(
-        ErrorKind::runtime,
-        fmt::format("CPU {} {}", cpu, exists ? "is offline" : "does not exist"),
-        "/sys/devices/system/cpu/online lists those that run");
-  }
-  return *settings.cpus;
-}
-
 perf_event_attr sampling_attr(const Event& event,
                               const SamplerSettings& settings) {
   auto attr = event.base;
@@ -103,7 +87,8 @@ Result<Sampler> Sampler::open(const Event& event,
                               const SamplerSettings& settings,
                               const std::string& sysfs) {
   SL_CHECK(check_rate(settings));
-  auto cpus = SL_TRY(choose_cpus(settings, sysfs));
+  if (settings.cpus) SL_CHECK(check_online(*settings.cpus, sysfs));
+  auto cpus = settings.cpus ? *settings.cpus : SL_TRY(online_cpus(sysfs));
   auto attr = sampling_attr(event, settings);
   Sampler sampler;
   sampler.name_ = event.name;

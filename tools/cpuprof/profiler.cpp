@@ -13,11 +13,13 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "bpf/log.h"
+#include "bpf/object.h"
 #include "cli/exit_status.h"
 #include "cli/features.h"
 #include "cli/preflight.h"
 #include "cli/privileges.h"
 #include "cli/program.h"
+#include "perf/cpus.h"
 #include "process/proc.h"
 
 namespace sightline::cpuprof {
@@ -113,7 +115,10 @@ Status Profiler::watch_targets() {
   if (!options_.common.cgroup.empty()) {
     SL_TRY(container::open_cgroup(options_.common.cgroup));
   }
-  return {};
+  if (!options_.common.btf.empty()) {
+    SL_CHECK(bpf::check_btf_file(options_.common.btf));
+  }
+  return perf::check_online(options_.common.cpus);
 }
 
 Status Profiler::prepare() {
