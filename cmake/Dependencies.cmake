@@ -15,12 +15,15 @@ set_target_properties(libiberty PROPERTIES
   IMPORTED_LOCATION ${LIBIBERTY_LIBRARY}
   INTERFACE_INCLUDE_DIRECTORIES ${LIBIBERTY_INCLUDE})
 
-# A static program also needs what libbpf itself needs.
+# A static program needs the archives, and what they themselves need.
 add_library(libbpf INTERFACE)
+add_library(libcap INTERFACE)
 if(SIGHTLINE_STATIC)
   target_link_libraries(libbpf INTERFACE ${LIBBPF_STATIC_LDFLAGS})
+  target_link_libraries(libcap INTERFACE ${LIBCAP_STATIC_LDFLAGS})
 else()
   target_link_libraries(libbpf INTERFACE PkgConfig::LIBBPF)
+  target_link_libraries(libcap INTERFACE PkgConfig::LIBCAP)
 endif()
 
 find_program(BPF_CLANG NAMES clang-14 clang REQUIRED)
