@@ -112,6 +112,7 @@ class Report:
         self.over = []
 
     def section(self, title):
+        self._title = title
         print(f"\n{title}\n  {'':<46}{'median':>8}  {'min - max':<15}"
               f"{'limit':>5}")
 
@@ -123,7 +124,7 @@ class Report:
             met = median <= limit
             text += f"{number(limit):>5}  {'met' if met else 'OVER'}"
             if not met:
-                self.over.append(name)
+                self.over.append(f"{self._title}: {name}")
         print(text.rstrip(), flush=True)
         return median
 
@@ -201,9 +202,9 @@ def bench_ready(report, runs=15):
     report.row("cpuprof", [row["ready_ms"] for row in rows], "ms", 60)
 
 
-def bench_cost(report, runs=3, seconds=10):
+def bench_cost(report, runs=3, seconds=20):
     """What it costs while it measures, and how much memory it takes."""
-    first, length = 1000, 1000 * (seconds - 2)
+    first, length = 2000, 1000 * (seconds - 3)
     with BpfStats():
         rows = [measure(cpuprof("-v", "-d", f"{seconds}s"), (first, length))
                 for _ in range(runs)]
@@ -289,7 +290,7 @@ def main():
             bench_cost(report)
         bench_losses(report, folder)
     if report.over:
-        print(f"\nOver the limit: {', '.join(report.over)}")
+        print("\nOver the limit:", *report.over, sep="\n  ")
     if "--assert" in sys.argv[1:] and report.over:
         sys.exit(1)
 
