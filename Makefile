@@ -2,12 +2,6 @@
 # The front door. All building is done by CMake and Ninja in build/; each target
 # here is one command that a person or a script wants.
 PREFIX ?= /usr/local
-BINDIR = $(DESTDIR)$(PREFIX)/bin
-SHARE = $(DESTDIR)$(PREFIX)/share
-MANDIR = $(SHARE)/man
-BASHDIR = $(SHARE)/bash-completion/completions
-ZSHDIR = $(SHARE)/zsh/site-functions
-FISHDIR = $(SHARE)/fish/vendor_completions.d
 
 TOOLS := $(patsubst tools/%/,%,$(wildcard tools/*/))
 NEEDS := scripts/install-deps.sh
@@ -49,13 +43,7 @@ dev: ## build/dev with ASan and UBSan, and its unit and cli tests
 	scripts/check.sh dev
 
 install: all ## into $(DESTDIR)$(PREFIX)
-	install -d $(BINDIR) $(MANDIR)/man7 $(MANDIR)/man8 $(BASHDIR) $(ZSHDIR) $(FISHDIR)
-	install $(TOOLS:%=build/bin/%) $(BINDIR)
-	install -m 644 man/*.7 $(MANDIR)/man7
-	install -m 644 man/*.8 $(MANDIR)/man8
-	install -m 644 completions/bash/* $(BASHDIR)
-	install -m 644 completions/zsh/* $(ZSHDIR)
-	install -m 644 completions/fish/* $(FISHDIR)
+	DESTDIR=$(DESTDIR) cmake --install build --strip --prefix $(PREFIX)
 
 help: ## these lines
 	sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | \

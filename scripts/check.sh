@@ -92,7 +92,7 @@ lane_kernels() {
   for suite in bullseye bookworm trixie sid; do
     if [[ -e $store/$suite/vmlinuz ]]; then
       expect $((count + 1)) "$suite" scripts/run-kernel.sh \
-        "$store/$suite/vmlinuz" "$store/initramfs.cpio" 180
+        "$store/$suite/vmlinuz" "$store/initramfs.cpio" 300
     else
       echo "SKIP $suite: $(cat "$store/$suite/skip" 2>/dev/null)"
     fi

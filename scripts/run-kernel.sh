@@ -4,7 +4,7 @@
 # (never KVM, which a virtual machine's guest often cannot use) and prints its
 # serial console. Ends with the guest, or with status 124 when time is over.
 set -euo pipefail
-exec timeout --kill-after=5 "${3:-120}" qemu-system-x86_64 \
+exec timeout --kill-after=5 "${3:-300}" qemu-system-x86_64 \
   -accel tcg,thread=multi -cpu max -m 512 -smp 2 \
   -nodefaults -no-reboot -display none -serial stdio \
   -kernel "$1" -initrd "$2" \

@@ -12,7 +12,7 @@ check_names_features() {
 
 # A user's name is what a static program cannot ask the C library for.
 check_filters_by_user_name() {
-  spin 30 >/dev/null &
+  spin 600 >/dev/null &
   load=$!
   cpuprof -q -u root -d 1 -f -o root.folded
   cpuprof -q -u daemon -d 1 -f -o daemon.folded
