@@ -3,6 +3,9 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fmt/format.h>
+
+#include "base/units.h"
 
 namespace sightline::bpf {
 namespace {
@@ -28,6 +31,17 @@ std::uint64_t Ledger::total(LossClass loss_class) const {
     if (ledger_entries()[i].loss_class == loss_class) sum += counts[i];
   }
   return sum;
+}
+
+std::string describe(const Ledger& ledger, LossClass loss_class) {
+  std::string text;
+  for (std::size_t i = 0; i < ledger.counts.size(); ++i) {
+    const auto& entry = ledger_entries()[i];
+    if (entry.loss_class != loss_class || ledger.counts[i] == 0) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : "; ",
+                        format_count(ledger.counts[i]), entry.sentence);
+  }
+  return text.empty() ? "none" : text;
 }
 
 Ledger operator-(const Ledger& later, const Ledger& earlier) {

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -33,6 +34,9 @@ struct Ledger {
 
   [[nodiscard]] std::uint64_t total(LossClass loss_class) const;
 };
+
+// "none", or each count of that class with its sentence: "3 ...; 1 ...".
+std::string describe(const Ledger& ledger, LossClass loss_class);
 
 Ledger operator-(const Ledger& later, const Ledger& earlier);
 

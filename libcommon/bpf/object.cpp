@@ -62,10 +62,10 @@ std::unexpected<Error> load_failure(int err) {
                 "the kernel's BTF is missing or lacks a type that is needed",
                 "give the kernel's BTF with --btf FILE");
   }
-  return std::unexpected(Error{
-      ErrorKind::runtime, err,
-      fmt::format("cannot load the BPF programs: error {}", err),
-      "the end of the log: " + last_lines(log_tail(), 12)});
+  return std::unexpected(
+      Error{ErrorKind::runtime, err,
+            fmt::format("cannot load the BPF programs: error {}", err),
+            "the end of the log: " + last_lines(log_tail(), 12)});
 }
 
 Result<Link> attach(const bpf_program& program) {

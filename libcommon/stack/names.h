@@ -36,6 +36,13 @@ class Names {
   // what is done during the run is not waited for at its end.
   void resolve(const FrameTable& frames);
 
+  // The same once as many frames are unnamed as have names: for each drain. A
+  // pass over an object's symbols costs the same for one name as for
+  // thousands, so there are few of them however long the run is.
+  void keep_up(const FrameTable& frames) {
+    if (frames.size() >= 2 * functions_of_.size()) resolve(frames);
+  }
+
   // The function of a frame that was there at the last resolve().
   [[nodiscard]] FunctionId function_of(FrameId frame) const {
     return functions_of_[frame];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Collapsed stacks. The loss ledger has no place in this format: it goes to
-// stderr, at the end and only when something was lost (see report.cpp).
+// stderr (see Profiler::say_losses).
 #include "report.h"
 #include "stack/fold.h"
 

@@ -89,12 +89,11 @@ Json stack_record(const Measurement& measurement, const stack::RowKey& row,
   return record;
 }
 
-void put_span(Json& record, const Measurement& measurement) {
-  const auto& span = measurement.span;
+void put_span(Json& record, const Span& span) {
   record["from_ns"] = span.from_ns;
   record["to_ns"] = span.to_ns;
   record["duration_ns"] = span.length_ns();
-  record["samples"] = measurement.profile.total().count;
+  record["samples"] = span.samples;
   record["busy_ns"] = span.busy_ns;
   record["idle_ns"] = span.idle_ns;
   record["steal_ns"] = span.steal_ns;
@@ -157,15 +156,15 @@ class JsonView : public View {
                         output::Sink& sink) {
     Json record{{"type", "interval"}, {"index", intervals_++}};
     record["snapshot"] = kind == ReportKind::snapshot;
-    put_span(record, measurement);
+    put_span(record, measurement.span);
     record["ledger"] = ledger_record(measurement.span.ledger);
     return sink.write(to_line(record));
   }
 
   static Status write_end(const Measurement& measurement, output::Sink& sink) {
     Json record{{"type", "end"}};
-    put_span(record, measurement);
-    record["ledger"] = ledger_record(measurement.span.ledger);
+    put_span(record, measurement.run);
+    record["ledger"] = ledger_record(measurement.run.ledger);
     return sink.write(to_line(record));
   }
 

@@ -11,6 +11,18 @@ constexpr double tick_ns = 10e6;
 
 }  // namespace
 
+Span& Span::operator+=(const Span& next) {
+  to_ns = next.to_ns;
+  samples += next.samples;
+  busy_ns += next.busy_ns;
+  idle_ns += next.idle_ns;
+  steal_ns += next.steal_ns;
+  for (std::size_t i = 0; i < ledger.counts.size(); ++i) {
+    ledger.counts[i] += next.ledger.counts[i];
+  }
+  return *this;
+}
+
 std::uint64_t skipped_samples(std::uint64_t busy_ns, std::uint64_t idle_ns,
                               std::uint64_t period_ns, std::uint64_t entered,
                               std::uint64_t entered_idle) {

@@ -32,17 +32,22 @@ struct Setup {
 struct Span {
   std::uint64_t from_ns = 0;
   std::uint64_t to_ns = 0;
+  std::uint64_t samples = 0;  // in the profile
   std::uint64_t busy_ns = 0;  // of the sampled CPUs, from /proc/stat
   std::uint64_t idle_ns = 0;
   std::uint64_t steal_ns = 0;
   bpf::Ledger ledger = {};
 
   [[nodiscard]] std::uint64_t length_ns() const { return to_ns - from_ns; }
+
+  // The span that follows, taken together with this one.
+  Span& operator+=(const Span& next);
 };
 
 struct Measurement {
   const Setup& setup;
   const Span& span;
+  const Span& run;  // all spans so far, this one among them
   const stack::Profile& profile;
   const stack::Names& names;
   // What the rows are filed under, as --by says (by command without it).

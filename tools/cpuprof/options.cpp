@@ -62,6 +62,23 @@ void add_own_options(cli::OptionTable& table, Options& options) {
              }});
 }
 
+// Nanoseconds and occurrences have no sum.
+Status check_units(const std::vector<std::string>& names) {
+  std::size_t timed = 0;
+  std::size_t all = 0;
+  for (const auto& name : names) {
+    for (const auto& event : SL_TRY(perf::parse_events(name))) {
+      timed += event.time_based ? 1 : 0;
+      ++all;
+    }
+  }
+  if (timed == 0 || timed == all) return {};
+  return fail(ErrorKind::usage,
+              "--event: cpu-clock and task-clock cannot be sampled beside "
+              "other events",
+              "run two at the same time");
+}
+
 }  // namespace
 
 bool Options::groups_by(std::string_view key) const {
@@ -96,6 +113,7 @@ cli::OptionTable option_table(Options& options) {
 }
 
 Status check(const Options& options) {
+  SL_CHECK(check_units(options.common.events));
   if (!options.command.empty() &&
       (!options.common.pids.empty() || !options.common.tids.empty())) {
     return fail(ErrorKind::usage, "-p and -L cannot be used with a command");

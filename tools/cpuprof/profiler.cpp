@@ -163,15 +163,14 @@ Status Profiler::prepare() {
 }
 
 Status Profiler::start() {
-  SL_CHECK(sampling_->start());
-  auto facts = cli::read_system_facts();
-  auto keep = cli::default_keep(facts);
-  if (reports_->replaces_files()) keep.push_back(CAP_DAC_OVERRIDE);
-  SL_CHECK(cli::drop_privileges(keep));
+  mark_ = SL_TRY(read_now());
+  mark_.ledger = SL_TRY(current_ledger());
+  start_ns_ = mark_.time_ns;
   setup_.start_realtime_ns = realtime_ns();
-  SL_CHECK(begin_span());
-  start_ns_ = span_start_ns_;
-  return {};
+  SL_CHECK(sampling_->start());
+  auto keep = cli::default_keep(cli::read_system_facts());
+  if (reports_->replaces_files()) keep.push_back(CAP_DAC_OVERRIDE);
+  return cli::drop_privileges(keep);
 }
 
 void Profiler::banner() const {
@@ -232,7 +231,7 @@ Status Profiler::take_in() {
 
 Status Profiler::drain() {
   SL_CHECK(collector_->drain());
-  names_->resolve(collector_->profile().frames());
+  names_->keep_up(collector_->profile().frames());
   return {};
 }
 
@@ -262,17 +261,24 @@ Result<bpf::Ledger> Profiler::current_ledger() {
   return ledger;
 }
 
-Result<Span> Profiler::close_span() {
-  auto cpus = SL_TRY(perf::read_cpu_times());
-  auto cpu_ledgers = SL_TRY(collector_->cpu_ledgers());
-  Span span{.from_ns = span_start_ns_ - start_ns_,
-            .to_ns = monotonic_ns() - start_ns_};
-  span.ledger = SL_TRY(current_ledger()) - span_ledger_;
+// CPU times and samples are read side by side, and before the drain, which
+// takes time of its own.
+Result<Profiler::Reading> Profiler::read_now() {
+  Reading reading{.time_ns = monotonic_ns()};
+  reading.cpus = SL_TRY(perf::read_cpu_times());
+  reading.cpu_ledgers = SL_TRY(collector_->cpu_ledgers());
+  return reading;
+}
+
+Span Profiler::span_until(const Reading& reading) const {
+  Span span{.from_ns = mark_.time_ns - start_ns_,
+            .to_ns = reading.time_ns - start_ns_,
+            .ledger = reading.ledger - mark_.ledger};
   const auto& sampled = sampling_->cpus();
-  for (const auto& use : perf::cpu_use(span_cpus_, cpus)) {
+  for (const auto& use : perf::cpu_use(mark_.cpus, reading.cpus)) {
     if (!std::ranges::binary_search(sampled, use.cpu)) continue;
     auto cpu = static_cast<std::size_t>(use.cpu);
-    auto counted = cpu_ledgers[cpu] - span_cpu_ledgers_[cpu];
+    auto counted = reading.cpu_ledgers[cpu] - mark_.cpu_ledgers[cpu];
     span.busy_ns += use.busy_ns;
     span.idle_ns += use.idle_ns;
     span.steal_ns += use.steal_ns;
@@ -295,28 +301,26 @@ std::uint64_t Profiler::unaccounted(const bpf::Ledger& ledger) const {
   return entered > known ? entered - known : known - entered;
 }
 
-Status Profiler::begin_span() {
-  span_start_ns_ = monotonic_ns();
-  span_cpus_ = SL_TRY(perf::read_cpu_times());
-  span_cpu_ledgers_ = SL_TRY(collector_->cpu_ledgers());
-  span_ledger_ = SL_TRY(current_ledger());
-  idle_counted_ = 0;
-  return {};
-}
-
 Status Profiler::report(ReportKind kind) {
-  SL_CHECK(drain());
-  auto span = SL_TRY(close_span());
+  auto reading = SL_TRY(read_now());
+  SL_CHECK(collector_->drain());
+  names_->resolve(collector_->profile().frames());
+  reading.ledger = SL_TRY(current_ledger());
+  auto span = span_until(reading);
   if (kind == ReportKind::final) {
-    span.ledger[LEDGER_unaccounted] = unaccounted(SL_TRY(current_ledger()));
+    span.ledger[LEDGER_unaccounted] = unaccounted(reading.ledger);
   }
   add_idle_time(span);
-  total_ledger_ = span.ledger;
   auto& profile = collector_->profile();
+  span.samples = profile.total().count;
+  auto run = run_;
+  run += span;
+  if (kind != ReportKind::snapshot) run_ = run;
   auto cgroup = [this](std::uint64_t id) { return cgroup_path(id); };
   Measurement measurement{
       .setup = setup_,
       .span = span,
+      .run = run,
       .profile = profile,
       .names = *names_,
       .labels =
@@ -329,10 +333,22 @@ Status Profiler::report(ReportKind kind) {
           },
       .cgroup_path = cgroup};
   SL_CHECK(reports_->write(measurement, kind));
+  say_losses(span.ledger);
   if (reports_->readers_gone()) session_.end(cli::EndReason::reader_gone);
   if (kind != ReportKind::interval) return {};
   profile.clear_rows();
-  return begin_span();
+  mark_ = std::move(reading);
+  idle_counted_ = 0;
+  return {};
+}
+
+// Folded lines have no place for the ledger.
+void Profiler::say_losses(const bpf::Ledger& ledger) const {
+  auto lost = bpf::describe(ledger, bpf::LossClass::lost);
+  auto partial = bpf::describe(ledger, bpf::LossClass::partial);
+  bool whole = lost == "none" && partial == "none";
+  if (!reports_->writes_folded() || (whole && options_.common.quiet)) return;
+  fmt::print(stderr, "cpuprof: lost: {}; partial: {}\n", lost, partial);
 }
 
 std::string Profiler::cgroup_path(std::uint64_t id) {
@@ -348,8 +364,7 @@ Result<int> Profiler::finish(const cli::End& end) {
   if (end.reason != cli::EndReason::reader_gone) {
     SL_CHECK(report(ReportKind::final));
   }
-  auto lost =
-      bpf::loss_percent(total_ledger_, collector_->profile().total().count);
+  auto lost = bpf::loss_percent(run_.ledger, run_.samples);
   auto limit = options_.common.max_loss_percent;
   int status = limit && lost > *limit ? cli::status_loss : cli::status_done;
   if (!command_) return status;

@@ -33,6 +33,14 @@ class Profiler {
   Result<int> run();
 
  private:
+  // What a span is the difference of.
+  struct Reading {
+    std::uint64_t time_ns = 0;
+    perf::CpuTimes cpus = {};
+    std::vector<bpf::Ledger> cpu_ledgers = {};
+    bpf::Ledger ledger = {};
+  };
+
   explicit Profiler(const Options& options, cli::Session session)
       : options_(options), session_(std::move(session)) {}
   Status watch_targets();
@@ -41,13 +49,14 @@ class Profiler {
   Status take_in();
   Status drain();
   Status report(ReportKind kind);
-  Result<Span> close_span();
+  Result<Reading> read_now();
+  [[nodiscard]] Span span_until(const Reading& reading) const;
   Result<bpf::Ledger> current_ledger();
-  Status begin_span();
   [[nodiscard]] std::uint64_t unaccounted(const bpf::Ledger& ledger) const;
   void add_idle_time(const Span& span);
   void note(const std::string& text) const;
   void banner() const;
+  void say_losses(const bpf::Ledger& ledger) const;
   Result<int> finish(const cli::End& end);
   Result<int> command_status(const cli::End& end);
   std::string cgroup_path(std::uint64_t id);
@@ -63,11 +72,8 @@ class Profiler {
   std::optional<Reports> reports_;
   Setup setup_;
   std::uint64_t start_ns_ = 0;
-  std::uint64_t span_start_ns_ = 0;
-  perf::CpuTimes span_cpus_;
-  std::vector<bpf::Ledger> span_cpu_ledgers_;
-  bpf::Ledger span_ledger_;
-  bpf::Ledger total_ledger_;        // of the last report
+  Reading mark_;                    // where the current span began
+  Span run_;                        // all that was reported
   std::uint64_t idle_counted_ = 0;  // idle samples added to this span
 };
 

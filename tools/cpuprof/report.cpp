@@ -58,10 +58,13 @@ Status Reports::write(const Measurement& measurement, ReportKind kind) {
 }
 
 int Reports::watched_fd() const {
-  for (const auto& output : outputs_) {
-    if (output.sink.fd() >= 0) return output.sink.fd();
-  }
-  return -1;
+  return outputs_.size() == 1 ? outputs_.front().sink.fd() : -1;
+}
+
+bool Reports::writes_folded() const {
+  return std::ranges::any_of(outputs_, [](const Output& output) {
+    return output.sink.format() == Format::folded;
+  });
 }
 
 bool Reports::replaces_files() const {

@@ -46,10 +46,13 @@ class Reports {
   // Writes a report to each output. A reader that went away is no failure.
   Status write(const Measurement& measurement, ReportKind kind);
 
-  // Standard output when it is among the outputs, to watch for its reader; -1.
+  // The only output, to watch for its reader; -1 when there are more, or when
+  // it is a file.
   [[nodiscard]] int watched_fd() const;
   // An output file has still to be put in place.
   [[nodiscard]] bool replaces_files() const;
+  // One output is collapsed stacks.
+  [[nodiscard]] bool writes_folded() const;
   // Nobody is left to write for.
   [[nodiscard]] bool readers_gone() const;
 

@@ -32,18 +32,6 @@ std::string share(const Counts& part, const Counts& whole) {
   return fmt::format("{:.1f}", percent(part.sum, whole.sum));
 }
 
-// "none", or each reason with its count.
-std::string describe_class(const bpf::Ledger& ledger, bpf::LossClass wanted) {
-  std::string text;
-  for (std::size_t i = 0; i < ledger.counts.size(); ++i) {
-    const auto& entry = bpf::ledger_entries()[i];
-    if (entry.loss_class != wanted || ledger.counts[i] == 0) continue;
-    text += fmt::format("{}{} {}", text.empty() ? "" : "; ",
-                        format_count(ledger.counts[i]), entry.sentence);
-  }
-  return text.empty() ? "none" : text;
-}
-
 // What stands behind one line of the process table.
 struct Group {
   Counts counts;
@@ -55,11 +43,11 @@ class TableView : public View {
   explicit TableView(const ViewSettings& settings)
       : settings_(settings), style_(settings.color) {}
 
-  Status show(const Measurement& measurement, ReportKind kind,
+  Status show(const Measurement& measurement, ReportKind,
               output::Sink& sink) override {
     std::string text;
     if (std::exchange(shown_, true) && !settings_.whole) text += "\n";
-    text += summary(measurement, kind);
+    text += summary(measurement);
     text += "\n" + processes(measurement);
     text += functions(measurement);
     text += stacks(measurement);
@@ -77,11 +65,11 @@ class TableView : public View {
            "\n";
   }
 
-  std::string summary(const Measurement& measurement, ReportKind kind) const {
+  std::string summary(const Measurement& measurement) const {
     const auto& span = measurement.span;
     const auto& total = measurement.profile.total();
     auto lost = span.ledger.total(bpf::LossClass::lost);
-    auto when = kind == ReportKind::interval
+    auto when = span.from_ns > 0
                     ? fmt::format(" (from {})", format_duration(span.from_ns))
                     : "";
     auto line = fmt::format(
@@ -224,8 +212,8 @@ class TableView : public View {
   }
 
   std::string losses(const bpf::Ledger& ledger) const {
-    return "\n" + fit("lost: " + describe_class(ledger, bpf::LossClass::lost)) +
-           fit("partial: " + describe_class(ledger, bpf::LossClass::partial));
+    return "\n" + fit("lost: " + bpf::describe(ledger, bpf::LossClass::lost)) +
+           fit("partial: " + bpf::describe(ledger, bpf::LossClass::partial));
   }
 
   ViewSettings settings_;
