@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "cli/program.h"
 #include "cli/setters.h"
 
 namespace sightline::cli {
@@ -138,7 +139,11 @@ void add_general_options(OptionTable& table, CommonOptions& common) {
              .letter = 'q',
              .help = "No banner and no hints; errors and losses stay.",
              .group = "General",
-             .set = set_flag(common.quiet)});
+             .set = [&common](auto) -> Status {
+               common.quiet = true;
+               set_quiet(true);
+               return {};
+             }});
   table.add({.name = "man",
              .help = "Print the manual page; read it with: man -l -",
              .group = "General",

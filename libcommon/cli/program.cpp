@@ -3,15 +3,21 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <climits>
 #include <csignal>
+#include <cstdint>
 #include <exception>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/units.h"
 #include "cli/completion.h"
 #include "cli/exit_status.h"
 #include "cli/help.h"
@@ -19,6 +25,12 @@
 
 namespace sightline::cli {
 namespace {
+
+// Set while the command line is read, before there is a second thread.
+bool hints_wanted = true;
+
+// How long a message waits for a stderr that takes nothing.
+constexpr std::uint64_t patience_ns = ns_per_second;
 
 struct Generator {
   std::string_view name;
@@ -60,16 +72,37 @@ void occupy_standard_descriptors() {
 }
 
 int report(std::string_view name, const Error& error) {
-  if (error.err == EPIPE) return status_done;
-  auto message = error_message(name, error);
-  // Where stderr itself cannot be written, the status is all there is to say.
-  (void)write_all(STDERR_FILENO, message.data(), message.size());
+  say(error_message(name, error));
   return exit_status(error);
+}
+
+bool stderr_has_room(std::uint64_t deadline_ns) {
+  for (;;) {
+    auto now = monotonic_ns();
+    auto left = deadline_ns > now ? deadline_ns - now : 0;
+    pollfd writable{STDERR_FILENO, POLLOUT, 0};
+    auto ready = ::poll(&writable, 1, static_cast<int>(left / ns_per_ms));
+    if (ready >= 0 || errno != EINTR) return ready > 0;
+  }
 }
 
 }  // namespace
 
 std::string_view version() { return SIGHTLINE_VERSION; }
+
+void say(std::string_view text) {
+  auto deadline = monotonic_ns() + patience_ns;
+  while (!text.empty() && stderr_has_room(deadline)) {
+    // A pipe that poll calls writable takes this much without blocking
+    // (pipe(7), PIPE_BUF).
+    auto wrote = ::write(STDERR_FILENO, text.data(),
+                         std::min<std::size_t>(text.size(), PIPE_BUF));
+    if (wrote < 0 && errno != EINTR && errno != EAGAIN) return;
+    if (wrote > 0) text.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+}
+
+void set_quiet(bool quiet) { hints_wanted = !quiet; }
 
 int run_program(
     std::string_view name, int argc, char** argv,
@@ -87,7 +120,7 @@ int run_program(
 
 std::string error_message(std::string_view name, const Error& error) {
   auto message = fmt::format("{}: {}\n", name, printable(error.what));
-  if (!error.hint.empty()) {
+  if (hints_wanted && !error.hint.empty()) {
     message += fmt::format("hint: {}\n", printable(error.hint));
   }
   if (error.kind == ErrorKind::usage) {
@@ -98,7 +131,7 @@ std::string error_message(std::string_view name, const Error& error) {
 
 Status print_text(std::string_view text) {
   auto status = write_all(STDOUT_FILENO, text.data(), text.size());
-  if (status) return {};
+  if (status || status.error().err == EPIPE) return {};
   auto err = status.error().err;
   auto error = fail_errno("cannot write to standard output", err).error();
   error.kind = ErrorKind::runtime;

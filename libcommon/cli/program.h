@@ -17,18 +17,26 @@ namespace sightline::cli {
 std::string_view version();
 
 // Runs `body` with the whole command line and returns the exit status: what
-// body returns, or that of its error, reported once on stderr. An error with
-// EPIPE is a reader that has seen enough: quiet, status 0. SIGPIPE is ignored
-// from here on (a traced command must get its default back), and descriptors
-// 0 to 2 are open, so that no file lands on them by accident.
+// body returns, or that of its error, reported once on stderr. SIGPIPE is
+// ignored from here on (a traced command must get its default back), and
+// descriptors 0 to 2 are open, so that no file lands on them by accident.
 int run_program(std::string_view name, int argc, char** argv,
                 const std::function<Result<int>(std::span<char* const>)>& body);
+
+// Writes `text` to stderr as it is. One that is closed, full or not read for a
+// second does not matter: what is measured is worth more than what is said.
+void say(std::string_view text);
+
+// -q: whether error_message() leaves hints out, in the whole process. Call it
+// before there is a second thread.
+void set_quiet(bool quiet);
 
 // The message of an error: one line, then hint and usage pointer if any. What
 // a stranger smuggled into it is shown escaped.
 std::string error_message(std::string_view name, const Error& error);
 
-// Writes all of `text` to stdout, unbuffered. Fails with errno.
+// Writes all of `text` to stdout, unbuffered. A reader that has seen enough
+// (EPIPE) is no failure. Fails with errno.
 Status print_text(std::string_view text);
 
 // "NAME 0.1.0", followed by `features` (lines that end in a newline).
