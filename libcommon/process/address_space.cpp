@@ -8,14 +8,12 @@ namespace {
 
 using symbol::Reason;
 
-// The same bytes at the same place: the loader maps a file more than once.
+// The same bytes at the same place: the loader maps a file more than once. Or
+// memory without a file, which a JIT makes executable piece by piece.
 bool is_continuation(const Mapping& old, const Mapping& fresh) {
-  return old.object == fresh.object && old.object >= first_file_object &&
+  if (old.object != fresh.object) return false;
+  return old.object < first_file_object ||
          old.start - old.file_offset == fresh.start - fresh.file_offset;
-}
-
-bool overlap(const Mapping& a, const Mapping& b) {
-  return a.start < b.end && b.start < a.end;
 }
 
 Mapping part_of(const Mapping& whole, std::uint64_t start, std::uint64_t end) {
@@ -28,23 +26,30 @@ Mapping part_of(const Mapping& whole, std::uint64_t start, std::uint64_t end) {
 
 }  // namespace
 
-void AddressSpace::cut_out(const Mapping& by) {
-  std::vector<Mapping> rest;
-  std::erase_if(mappings_, [&](const Mapping& old) {
-    if (!overlap(old, by)) return false;
-    if (old.start < by.start) rest.push_back(part_of(old, old.start, by.start));
-    if (by.end < old.end) rest.push_back(part_of(old, by.end, old.end));
-    if (!is_continuation(old, by)) replaced_.push_back({old, by.since_ns});
-    return true;
-  });
-  mappings_.insert(mappings_.end(), rest.begin(), rest.end());
-}
-
 void AddressSpace::insert(const Mapping& mapping) {
   if (mapping.start >= mapping.end) return;
-  cut_out(mapping);
-  mappings_.push_back(mapping);
-  std::ranges::sort(mappings_, {}, &Mapping::start);
+  // Found by search: a process may have 65,530 mappings (vm.max_map_count).
+  auto first = std::ranges::partition_point(
+      mappings_, [&](const Mapping& old) { return old.end <= mapping.start; });
+  auto last = first;
+  std::vector<Mapping> pieces;
+  for (; last != mappings_.end() && last->start < mapping.end; ++last) {
+    if (last->start < mapping.start) {
+      pieces.push_back(part_of(*last, last->start, mapping.start));
+    }
+    if (!is_continuation(*last, mapping)) {
+      auto covered = part_of(*last, std::max(last->start, mapping.start),
+                             std::min(last->end, mapping.end));
+      replaced_.push_back({covered, mapping.since_ns});
+    }
+  }
+  pieces.push_back(mapping);
+  if (last != first && mapping.end < std::prev(last)->end) {
+    const auto& old = *std::prev(last);
+    pieces.push_back(part_of(old, mapping.end, old.end));
+  }
+  auto at = mappings_.erase(first, last);
+  mappings_.insert(at, pieces.begin(), pieces.end());
 }
 
 const Mapping* AddressSpace::find(std::uint64_t address) const {

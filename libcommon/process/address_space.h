@@ -47,7 +47,6 @@ class AddressSpace {
     Mapping mapping;
     std::uint64_t until_ns;
   };
-  void cut_out(const Mapping& by);
   [[nodiscard]] const Mapping* find(std::uint64_t address) const;
   [[nodiscard]] bool was_another(std::uint64_t address,
                                  std::uint64_t from_ns) const;

@@ -98,6 +98,8 @@ void Objects::capture(ObjectId id, std::uint32_t pid, std::uint64_t start,
                       std::uint64_t end) {
   auto& entry = entries_[id];
   if (id < first_file_object || entry.tried || !room_for_another()) return;
+  if (entry.tried_pid == pid) return;
+  entry.tried_pid = pid;
   entry.fd = open_through_mapping(pid, start, end);
   if (!entry.fd) entry.fd = open_through_path(entry.file, entry.reason);
   // Another process may still lead to the file when this one is gone.

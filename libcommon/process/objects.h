@@ -76,6 +76,7 @@ class Objects {
     UniqueFd fd = {};
     symbol::Reason reason = symbol::Reason::none;
     bool tried = false;
+    std::uint32_t tried_pid = 0;  // whose mapping led nowhere
   };
   bool room_for_another();
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/table.h"
 
+#include <algorithm>
 #include <csignal>
 
 #include "base/clock.h"
@@ -14,12 +15,19 @@ using symbol::Reason;
 // architecture we run on (include/asm-generic/param.h).
 constexpr std::uint64_t ns_per_tick = 10'000'000;
 
+// Forks without exec that are remembered behind an image whose mappings nobody
+// has told yet. A process that forks and leaves, again and again, makes a chain
+// without end.
+constexpr std::uint32_t most_generations = 64;
+
 bool is_same_process(const ImageSeen& seen) {
   auto stat = read_stat(seen.key.pid);
   return stat && stat->start_ticks == seen.start_boottime_ns / ns_per_tick;
 }
 
+// Number 0 stands for every process outside our PID namespace.
 bool is_gone(std::uint32_t pid) {
+  if (pid == 0) return true;
   return ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH;
 }
 
@@ -41,9 +49,18 @@ void Table::on_fork(std::uint32_t pid, std::uint32_t parent,
   auto from = current_life(parent).images.back();
   auto image = std::make_shared<Image>();
   image->since_ns = time_ns;
-  image->parent = from->space ? nullptr : from;
   image->space = from->space;
-  lives_[pid].push_back({.fork_ns = time_ns, .images = {std::move(image)}});
+  if (!from->space) {
+    bool deep = from->generation == most_generations;
+    image->parent = deep ? from->parent : from;
+    image->generation = from->generation + (deep ? 0 : 1);
+  }
+  auto& lives = lives_[pid];
+  // The record of its exit was lost.
+  if (!lives.empty() && lives.back().exit_ns == 0) {
+    lives.back().exit_ns = time_ns;
+  }
+  lives.push_back({.fork_ns = time_ns, .images = {std::move(image)}});
 }
 
 void Table::on_exec(std::uint32_t pid, std::uint64_t time_ns) {
@@ -87,6 +104,7 @@ void Table::take_snapshot(std::uint32_t pid, Image& image) {
   }
   if (maps->empty()) return;  // exiting: the memory is already gone
   image.space = std::make_shared<AddressSpace>();
+  image.parent.reset();
   for (const auto& line : *maps) {
     image.space->insert({line.start, line.end, line.file_offset,
                          objects_.intern(line.file), 0});
@@ -103,7 +121,7 @@ bool Table::inherit_space(Image& image) {
 }
 
 void Table::see(const ImageSeen& seen) {
-  auto [at, added] = seen_.try_emplace(seen.key, Seen{seen, nullptr, 0});
+  auto [at, added] = seen_.try_emplace(seen.key, Seen{seen});
   if (!added || seen.kernel_thread || seen.key.pid == 0) return;
   auto& image = *current_life(seen.key.pid).images.back();
   bool known = image.space != nullptr;
@@ -136,6 +154,9 @@ Location Table::locate(const ImageKey& key, std::uint64_t address,
   if (at == seen_.end()) {
     return {.offset = address, .reason = Reason::process_gone};
   }
+  if (key.pid == 0) {
+    return {.offset = address, .reason = Reason::other_namespace};
+  }
   auto& seen = at->second;
   seen.used_ns = monotonic_ns();
   if (!seen.image) seen.image = image_at(key.pid, seen.report.time_ns);
@@ -150,22 +171,38 @@ Location Table::locate(const ImageKey& key, std::uint64_t address,
 }
 
 void Table::forget(std::uint64_t before_ns) {
+  auto unused = [before_ns](const Seen& seen) {
+    return std::max(seen.used_ns, seen.report.time_ns) < before_ns;
+  };
+  // Counts of the epoch that runs now may still name what has just gone: an
+  // image must have been gone at the last call too.
   std::erase_if(seen_, [&](const auto& entry) {
-    const auto& [key, seen] = entry;
-    return seen.image && seen.used_ns < before_ns && is_gone(key.pid);
+    return entry.second.gone && unused(entry.second);
   });
+  for (auto& [key, seen] : seen_) {
+    seen.gone = unused(seen) && is_gone(key.pid);
+  }
   for (auto& [pid, lives] : lives_) {
     std::erase_if(lives, [&](const Life& life) {
       return life.exit_ns != 0 && life.exit_ns < before_ns;
     });
-    for (auto& life : lives) {
-      // Only the latest exec can still run; seen_ keeps older ones it needs.
-      life.images.erase(life.images.begin(), life.images.end() - 1);
-      auto& space = life.images.back()->space;
-      if (space) space->forget_replaced(before_ns);
-    }
+    for (auto& life : lives) forget_images(life, before_ns);
   }
   std::erase_if(lives_, [](const auto& entry) { return entry.second.empty(); });
+}
+
+// An image ends where the next one begins; seen_ keeps older ones it needs.
+void Table::forget_images(Life& life, std::uint64_t before_ns) {
+  auto& images = life.images;
+  auto ended = images.begin();
+  while (std::next(ended) != images.end() &&
+         (*std::next(ended))->since_ns < before_ns) {
+    ++ended;
+  }
+  images.erase(images.begin(), ended);
+  for (auto& image : images) {
+    if (image->space) image->space->forget_replaced(before_ns);
+  }
 }
 
 }  // namespace sightline::process

@@ -79,6 +79,7 @@ class Table {
     std::shared_ptr<AddressSpace>
         space;                      // shared after a fork, until it differs
     std::shared_ptr<Image> parent;  // whose mappings a fork shares
+    std::uint32_t generation = 0;   // length of the chain of parents
     symbol::Reason reason = symbol::Reason::process_gone;
   };
   struct Life {
@@ -88,8 +89,9 @@ class Table {
   };
   struct Seen {
     ImageSeen report;
-    std::shared_ptr<Image> image;  // bound at the first locate()
+    std::shared_ptr<Image> image = {};  // bound at the first locate()
     std::uint64_t used_ns = 0;
+    bool gone = false;  // so it was at the last forget()
   };
 
   Life& current_life(std::uint32_t pid);
@@ -97,6 +99,7 @@ class Table {
   void take_snapshot(std::uint32_t pid, Image& image);
   static bool inherit_space(Image& image);
   static AddressSpace& own_space(Image& image);
+  static void forget_images(Life& life, std::uint64_t before_ns);
 
   Objects& objects_;
   std::unordered_map<std::uint32_t, std::vector<Life>> lives_;
