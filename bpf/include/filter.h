@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // The filters of the contract, in the kernel: chosen processes and threads,
-// a user, a cgroup and all below it, the tool itself, idle. With follow_children
-// the processes that a chosen one starts are chosen too.
+// a user, a cgroup and all below it, the tool itself, idle. With
+// follow_children the processes that a chosen one starts are chosen too.
 #pragma once
 
 #include <stdbool.h>
@@ -46,7 +46,8 @@ static __always_inline bool passes_filters(__u32 pid, __u32 tid) {
   if (filter_user && (__u32)bpf_get_current_uid_gid() != wanted_user) {
     return false;
   }
-  return !filter_cgroup || bpf_current_task_under_cgroup(&wanted_cgroup, 0) == 1;
+  return !filter_cgroup ||
+         bpf_current_task_under_cgroup(&wanted_cgroup, 0) == 1;
 }
 
 // Counts what it leaves out. Idle is the task with PID 0 of each CPU.
@@ -67,7 +68,8 @@ static __always_inline bool wanted(bool idle, __u32 pid, __u32 tid) {
 // Follows the children of chosen processes. A raw tracepoint needs no BTF in
 // the running kernel and costs what tp_btf costs.
 SEC("raw_tp/sched_process_fork")
-int BPF_PROG(follow_fork, struct task_struct *parent, struct task_struct *child) {
+int BPF_PROG(follow_fork, struct task_struct *parent,
+             struct task_struct *child) {
   __u64 from = task_pid(parent);
   __u64 to = task_pid(child);
   __u8 chosen = 1;
@@ -78,8 +80,20 @@ int BPF_PROG(follow_fork, struct task_struct *parent, struct task_struct *child)
   return 0;
 }
 
-// signal->live has already been counted down when the tracepoint is reached
-// (do_exit, kernel/exit.c), so 0 means that the whole process is gone.
+// A process is forgotten when its leader is freed, after its memory was torn
+// down: from 6.16 on sched_process_exit comes before that. The leader is freed
+// last, and its tgid still holds (delayed_put_task_struct, kernel/exit.c).
+SEC("raw_tp/sched_process_free")
+int BPF_PROG(follow_free, struct task_struct *task) {
+  __u64 pid = BPF_CORE_READ(task, tgid);
+  if (BPF_CORE_READ(task, tgid) == BPF_CORE_READ(task, pid)) {
+    bpf_map_delete_elem(&targets, &pid);
+  }
+  return 0;
+}
+
+// The same inside a PID namespace, whose number is gone by then. signal->live
+// has already been counted down here (do_exit), so 0 means the whole process.
 SEC("raw_tp/sched_process_exit")
 int BPF_PROG(follow_exit, struct task_struct *task) {
   if (BPF_CORE_READ(task, signal, live.counter) > 0) return 0;

@@ -91,8 +91,11 @@ SAMPLE_ASSERT(sizeof(struct sample_key) == 80, "no padding");
 SAMPLE_ASSERT(sizeof(struct image_record) == 64, "no padding");
 SAMPLE_ASSERT(sizeof(struct stack_record) == 32, "no padding");
 
-static inline __u64 hash_step(__u64 hash, __u64 word) {
+// The second multiplier is the secret: without it nobody can choose two words
+// whose differences cancel.
+static inline __u64 hash_step(__u64 seed, __u64 hash, __u64 word) {
   hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+  hash = (hash ^ (hash >> 32)) * (seed | 1);
   return hash ^ (hash >> 29);
 }
 

@@ -11,6 +11,8 @@
 // `seen`, which may forget; it remembers only what the ring took.
 #pragma once
 
+#include <stdbool.h>
+
 #include "count.h"
 #include "sample.h"
 #include "task.h"
@@ -23,8 +25,10 @@ const volatile __u64 pressure_rows = 8192;  // rows that ask for an early drain
 // Contexts that can nest on one CPU: task, softirq, hardirq, NMI.
 #define SCRATCH_LEVELS 4
 
-// Rows in the current map; user space resets it at each swap.
+// Rows in the current map, and whether a drain was asked for; user space resets
+// both at each swap.
 __u64 rows_in_epoch = 0;
+bool drain_asked = false;
 
 struct counts_map {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -79,7 +83,7 @@ struct {
 
 // Wakes user space only when a quarter of the ring is in use; it also comes by
 // itself at each drain. Returns false, counted, when the ring had no room.
-static __always_inline bool send(void* record, __u64 size, bool urgent) {
+static __always_inline bool send(void *record, __u64 size, bool urgent) {
   bool filling = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >
                  bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 4;
   __u64 flags = urgent || filling ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
@@ -88,20 +92,21 @@ static __always_inline bool send(void* record, __u64 size, bool urgent) {
   return false;
 }
 
-static __always_inline struct seen_set* seen_set_of(__u64 hash) {
+static __always_inline struct seen_set *seen_set_of(__u64 hash) {
   __u32 index = hash & (SEEN_SETS - 1);
   return bpf_map_lookup_elem(&seen, &index);
 }
 
-static __always_inline void remember(struct seen_set* set, __u64 hash) {
+static __always_inline void remember(struct seen_set *set, __u64 hash) {
   set->slots[seen_victim(set, hash) & (SEEN_WAYS - 1)] = hash;
 }
 
-static __always_inline void send_image(const struct sample_key* key,
-                                       struct task_struct* task) {
-  __u64 hash = hash_step(hash_seed, key->start_ns);
-  hash = hash_finish(hash_step(hash, (__u64)key->pid << 32 | key->exec_id));
-  struct seen_set* set = seen_set_of(hash);
+static __always_inline void send_image(const struct sample_key *key,
+                                       struct task_struct *task) {
+  __u64 hash = hash_step(hash_seed, 0, key->start_ns);
+  hash = hash_step(hash_seed, hash, (__u64)key->pid << 32 | key->exec_id);
+  hash = hash_finish(hash);
+  struct seen_set *set = seen_set_of(hash);
   if (!set || seen_find(set, hash) >= 0) return;
   struct image_record record = {
       .header = {.type = RECORD_IMAGE,
@@ -118,10 +123,10 @@ static __always_inline void send_image(const struct sample_key* key,
   if (send(&record, sizeof(record), true)) remember(set, hash);
 }
 
-static __always_inline void send_stack(struct stack_scratch* space, __u64 hash,
+static __always_inline void send_stack(struct stack_scratch *space, __u64 hash,
                                        __u32 frames, enum stack_side side,
                                        enum stack_reason reason) {
-  struct seen_set* set = seen_set_of(hash);
+  struct seen_set *set = seen_set_of(hash);
   if (!set || seen_find(set, hash) >= 0) return;
   __u64 size = sizeof(space->record) + frames * sizeof(__u64);
   if (size > sizeof(*space)) return;  // for the verifier
@@ -159,7 +164,7 @@ const volatile __u32 frame_limit = STACK_MAX_FRAMES;  // min(ours, the sysctl)
 // most of the load time. A global function is verified by itself, once; it may
 // not take a pointer into a map before 5.12, so it looks the frames up again.
 __noinline __u64 hash_frames(__u32 level, __u64 frames, __u64 hash) {
-  struct stack_scratch* space = bpf_map_lookup_elem(&scratch, &level);
+  struct stack_scratch *space = bpf_map_lookup_elem(&scratch, &level);
   if (!space || frames > STACK_MAX_FRAMES) return 0;
 #pragma unroll
   for (int i = 0; i < HASH_BLOCK; ++i) space->frames[frames + i] = 0;
@@ -167,7 +172,7 @@ __noinline __u64 hash_frames(__u32 level, __u64 frames, __u64 hash) {
     if (block >= frames) break;
 #pragma unroll
     for (int i = 0; i < HASH_BLOCK; ++i) {
-      hash = hash_step(hash, space->frames[block + i]);
+      hash = hash_step(hash_seed, hash, space->frames[block + i]);
     }
   }
   return hash_finish(hash);
@@ -175,8 +180,8 @@ __noinline __u64 hash_frames(__u32 level, __u64 frames, __u64 hash) {
 
 // Takes one side of the current stack; returns its hash, or its reason when it
 // has no frames.
-static __always_inline __u64 take_stack(void* context, __u32 level,
-                                        struct stack_scratch* space,
+static __always_inline __u64 take_stack(void *context, __u32 level,
+                                        struct stack_scratch *space,
                                         enum stack_side side) {
   long bytes =
       bpf_get_stack(context, space->frames, STACK_MAX_FRAMES * sizeof(__u64),
@@ -193,9 +198,9 @@ static __always_inline __u64 take_stack(void* context, __u32 level,
 
 // User stacks: by frame pointers, in the helper. The call that walks without
 // them goes here.
-static __always_inline __u64 take_user_stack(void* context, __u32 level,
-                                             struct stack_scratch* space,
-                                             struct task_struct* task) {
+static __always_inline __u64 take_user_stack(void *context, __u32 level,
+                                             struct stack_scratch *space,
+                                             struct task_struct *task) {
   if (!want_user_stacks) return STACK_NOT_ASKED;
   if (is_kernel_thread(task)) return STACK_KERNEL_THREAD;
   return take_stack(context, level, space, STACK_USER);
@@ -203,8 +208,8 @@ static __always_inline __u64 take_user_stack(void* context, __u32 level,
 
 // While a guest runs both sides are empty (perf_guest_state, since 5.16;
 // before, the callchain was refused the same way).
-static __always_inline void mark_guest(struct sample_key* key,
-                                       struct task_struct* task) {
+static __always_inline void mark_guest(struct sample_key *key,
+                                       struct task_struct *task) {
   bool nothing =
       key->kernel_hash == STACK_EMPTY &&
       (key->user_hash == STACK_EMPTY || key->user_hash == STACK_FAILED);
@@ -213,13 +218,13 @@ static __always_inline void mark_guest(struct sample_key* key,
   }
 }
 
-static __always_inline void take_stacks(void* context, struct sample_key* key,
-                                        struct task_struct* task) {
+static __always_inline void take_stacks(void *context, struct sample_key *key,
+                                        struct task_struct *task) {
   __u32 zero = 0;
-  __u32* depth = bpf_map_lookup_elem(&scratch_depth, &zero);
+  __u32 *depth = bpf_map_lookup_elem(&scratch_depth, &zero);
   if (!depth) return;
   __u32 level = *depth;
-  struct stack_scratch* space = bpf_map_lookup_elem(&scratch, &level);
+  struct stack_scratch *space = bpf_map_lookup_elem(&scratch, &level);
   if (!space) {
     ledger_count(LEDGER_scratch_busy);
     key->kernel_hash = key->user_hash = STACK_NESTED;
@@ -236,23 +241,24 @@ static __always_inline void take_stacks(void* context, struct sample_key* key,
   *depth = level;
 }
 
-// Says once an epoch that the map fills faster than the timer drains it. Two
-// CPUs may both miss the exact number; the map is then only half full still.
+// Says, about once an epoch, that the map fills faster than the timer drains
+// it.
 static __always_inline void ask_for_drain(void) {
   __sync_fetch_and_add(&rows_in_epoch, 1);
-  if (rows_in_epoch != pressure_rows) return;
+  if (rows_in_epoch < pressure_rows || drain_asked) return;
   struct record_header record = {.type = RECORD_PRESSURE,
                                  .size = sizeof(record),
                                  .time_ns = bpf_ktime_get_ns()};
-  send(&record, sizeof(record), true);
+  // Asked again by the next row when the ring had no room.
+  drain_asked = send(&record, sizeof(record), true);
 }
 
-static __always_inline void count_sample(const struct sample_key* key,
+static __always_inline void count_sample(const struct sample_key *key,
                                          __u64 weight) {
   __u32 zero = 0;
-  void* counts = bpf_map_lookup_elem(&live_counts, &zero);
+  void *counts = bpf_map_lookup_elem(&live_counts, &zero);
   if (!counts) return;  // never: user space always leaves a map there
-  struct sample_value* value = bpf_map_lookup_elem(counts, key);
+  struct sample_value *value = bpf_map_lookup_elem(counts, key);
   if (!value) {
     struct sample_value empty = {};
     if (!bpf_map_update_elem(counts, key, &empty, BPF_NOEXIST)) ask_for_drain();
@@ -268,8 +274,8 @@ static __always_inline void count_sample(const struct sample_key* key,
 
 // Records one sample of the current task. The caller has filled the optional
 // fields of the key; the rest is filled here.
-static __always_inline void record_sample(void* context, struct sample_key* key,
-                                          struct task_struct* task,
+static __always_inline void record_sample(void *context, struct sample_key *key,
+                                          struct task_struct *task,
                                           __u64 weight) {
   key->start_ns = BPF_CORE_READ(task, group_leader, start_time);
   key->exec_id = BPF_CORE_READ(task, group_leader, self_exec_id);

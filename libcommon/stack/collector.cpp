@@ -18,6 +18,10 @@ using symbol::Reason;
 // 20 bytes a frame.
 constexpr std::size_t most_stacks = 200'000;
 
+// Of a profile that goes from interval to interval.
+constexpr std::size_t most_frames = 200'000;
+constexpr std::size_t most_nodes = 1'000'000;
+
 template <typename T>
 T read_as(std::span<const std::byte> bytes) {
   T value;
@@ -41,24 +45,31 @@ process::MapsLine line_of(const perf::MmapRecord& record) {
       {record.device_major, record.device_minor, record.inode, record.path}};
 }
 
+// 0 and -1: a process that our PID namespace does not show (perf_event_pid,
+// kernel/events/core.c).
+bool is_outside(std::uint32_t pid) { return pid == 0 || pid == UINT32_MAX; }
+
 // What side-band records mean to the process table.
 struct Apply {
   process::Table& table;
   bpf::Ledger& ledger;
 
   void operator()(const perf::MmapRecord& map) const {
+    if (is_outside(map.id.pid)) return;
     table.on_map(map.id.pid, map.id.time_ns, line_of(map));
   }
   void operator()(const perf::CommRecord& comm) const {
-    if (comm.exec) table.on_exec(comm.id.pid, comm.id.time_ns);
+    if (comm.exec && !is_outside(comm.id.pid))
+      table.on_exec(comm.id.pid, comm.id.time_ns);
   }
   void operator()(const perf::ForkRecord& fork) const {
     // A thread shares its process's image.
-    if (fork.id.pid != fork.parent_pid) {
+    if (fork.id.pid != fork.parent_pid && !is_outside(fork.id.pid)) {
       table.on_fork(fork.id.pid, fork.parent_pid, fork.id.time_ns);
     }
   }
   void operator()(const perf::ExitRecord& exit) const {
+    if (is_outside(exit.id.pid)) return;
     if (exit.id.pid == exit.id.tid) table.on_exit(exit.id.pid, exit.id.time_ns);
   }
   void operator()(const perf::LostRecord& lost) const {
@@ -132,11 +143,6 @@ void Collector::on_image(const image_record& record) {
                           .uid = record.uid,
                           .kernel_thread = record.kernel_thread != 0,
                           .comm = text_of(record.comm)};
-  auto& process =
-      profile_.process_at(profile_.process(record.pid, record.start_ns));
-  process.uid = seen.uid;
-  process.comm = seen.comm;
-  process.known = true;
   processes_.see(seen);
 }
 
@@ -155,6 +161,7 @@ void Collector::on_stack(std::span<const std::byte> record) {
 Status Collector::drain() {
   pressure_ = false;
   *maps_.rows_in_epoch = 0;
+  *maps_.drain_asked = false;
   auto now = monotonic_ns();
   SL_CHECK(counts_.swap());
   // What was mapped before the swap, of which its rows can tell; the grace
@@ -182,7 +189,7 @@ void Collector::add_row(const sample_key& key, const sample_value& value) {
   append_kernel(key, frames);
   bool missing = own_[LEDGER_stack_missing] != lost_before;
   own_[LEDGER_stack_missing] = lost_before + (missing ? value.count : 0);
-  profile_.add({.process = profile_.process(key.pid, key.start_ns),
+  profile_.add({.process = process_of(key),
                 .tid = key.tid,
                 .cpu = key.cpu,
                 .event = key.event,
@@ -192,6 +199,17 @@ void Collector::add_row(const sample_key& key, const sample_value& value) {
                 .stack = profile_.stacks().add(frames)},
                {value.count, value.sum});
   delivered_ += value.count;
+}
+
+ProcessId Collector::process_of(const sample_key& key) {
+  auto id = profile_.process(key.pid, key.start_ns);
+  auto& process = profile_.process_at(id);
+  const auto* seen = processes_.find(image_of(key));
+  if (seen == nullptr) return id;
+  process.uid = seen->uid;
+  process.comm = seen->comm;
+  process.known = true;
+  return id;
 }
 
 std::uint64_t Collector::frame_for(process::ObjectId object, Reason reason,
@@ -275,6 +293,14 @@ Status Collector::bound_memory() {
     }
   }
   return {};
+}
+
+bool Collector::restart_profile() {
+  bool large = profile_.frames().size() > most_frames ||
+               profile_.stacks().size() > most_nodes;
+  if (large) profile_ = Profile();
+  profile_.clear_rows();
+  return large;
 }
 
 Result<std::vector<bpf::Ledger>> Collector::cpu_ledgers() const {

@@ -37,6 +37,7 @@ struct SampleMaps {
   int seen = -1;
   int ledger = -1;
   std::uint64_t* rows_in_epoch = nullptr;
+  bool* drain_asked = nullptr;
 };
 
 class Collector {
@@ -64,6 +65,12 @@ class Collector {
   }
 
   Profile& profile() { return profile_; }
+
+  // Starts a new profile in place of the old one. True when frames and
+  // processes were forgotten too, because there were too many of them: names
+  // made for them are void then.
+  bool restart_profile();
+
   process::Objects& objects() { return objects_; }
 
   // Both halves' counts since the start, each CPU's apart and in one. To be
@@ -85,6 +92,7 @@ class Collector {
   void add_row(const sample_key& key, const sample_value& value);
   void append_user(const sample_key& key, std::vector<std::uint64_t>& frames);
   void append_kernel(const sample_key& key, std::vector<std::uint64_t>& frames);
+  ProcessId process_of(const sample_key& key);
   std::optional<Dictionary::Stack> stack_of(std::uint64_t hash);
   FrameId locate_user(const process::ImageKey& image, std::uint64_t address);
   std::uint64_t frame_for(process::ObjectId object, symbol::Reason reason,

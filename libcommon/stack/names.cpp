@@ -49,6 +49,12 @@ FunctionId Names::intern(Function function) {
   return id;
 }
 
+void Names::reset() {
+  functions_.clear();
+  function_ids_.clear();
+  functions_of_.clear();
+}
+
 void Names::resolve(const FrameTable& frames) {
   std::map<process::ObjectId, Batch> batches;
   auto first = static_cast<FrameId>(functions_of_.size());

@@ -43,6 +43,9 @@ class Names {
     if (frames.size() >= 2 * functions_of_.size()) resolve(frames);
   }
 
+  // Forgets all names, for another table of frames.
+  void reset();
+
   // The function of a frame that was there at the last resolve().
   [[nodiscard]] FunctionId function_of(FrameId frame) const {
     return functions_of_[frame];

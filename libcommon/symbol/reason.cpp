@@ -13,6 +13,8 @@ std::string_view text(Reason reason) {
       return "generated code";
     case Reason::mapping_changed:
       return "mapping changed";
+    case Reason::other_namespace:
+      return "outside this PID namespace";
     case Reason::process_gone:
       return "process exited";
     case Reason::not_permitted:

@@ -13,6 +13,7 @@ enum class Reason : std::uint8_t {
   not_mapped,          // no mapping of the process holds the address
   anonymous,           // memory without a file: JIT or generated code
   mapping_changed,     // the range was unmapped or reused in the meantime
+  other_namespace,     // of a process outside the tool's PID namespace
   process_gone,        // exited before its mappings were read
   not_permitted,       // the file, or /proc of the process, may not be read
   file_gone,           // deleted, replaced, or in another mount namespace

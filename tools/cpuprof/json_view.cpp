@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "cli/program.h"
 #include "output/json.h"
 #include "report.h"
@@ -19,6 +20,20 @@ using output::to_line;
 
 constexpr int schema = 1;
 
+// Where one is not UTF-8, all stand beside it in hexadecimal.
+void put_arguments(Json& record, const std::vector<std::string>& arguments) {
+  auto texts = Json::array();
+  auto raw = Json::array();
+  for (const auto& argument : arguments) {
+    Json holder;
+    put_text(holder, "text", argument);
+    texts.push_back(holder["text"]);
+    raw.push_back(to_hex(argument));
+  }
+  record["arguments"] = texts;
+  if (!std::ranges::all_of(arguments, is_utf8)) record["arguments_hex"] = raw;
+}
+
 Json begin_record(const Setup& setup) {
   Json record{{"type", "begin"},
               {"tool", "cpuprof"},
@@ -27,12 +42,7 @@ Json begin_record(const Setup& setup) {
               {"start", format_rfc3339(setup.start_realtime_ns)}};
   put_text(record, "host", setup.host);
   record["kernel"] = setup.kernel;
-  auto& arguments = record["arguments"] = Json::array();
-  for (const auto& argument : setup.arguments) {
-    Json holder;
-    put_text(holder, "text", argument);
-    arguments.push_back(holder["text"]);
-  }
+  put_arguments(record, setup.arguments);
   record["events"] = setup.events;
   if (setup.frequency_hz > 0) {
     record["frequency_hz"] = setup.frequency_hz;
@@ -71,6 +81,9 @@ Json stack_record(const Measurement& measurement, const stack::RowKey& row,
   if (process.known) {
     put_text(record, "process", process.comm);
     record["uid"] = process.uid;
+  } else {
+    put_absent(record, "process", "exited before it was seen");
+    put_absent(record, "uid", "exited before it was seen");
   }
   if (has_key(setup, "tid")) record["tid"] = row.tid;
   if (has_key(setup, "cpu")) record["cpu"] = row.cpu;

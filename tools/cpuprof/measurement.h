@@ -26,6 +26,7 @@ struct Setup {
   std::size_t cpus = 0;            // that are sampled
   std::uint64_t start_realtime_ns = 0;
   std::vector<std::string> by;  // grouping keys, never empty
+  bool by_default = true;       // they were not asked for
 };
 
 // Times in nanoseconds since the start of the run.

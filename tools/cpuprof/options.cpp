@@ -79,6 +79,17 @@ Status check_units(const std::vector<std::string>& names) {
               "run two at the same time");
 }
 
+// Idle time is the CPU's, of no task.
+Status check_idle(const Options& options) {
+  const auto& common = options.common;
+  bool filtered = !common.pids.empty() || !common.tids.empty() || common.name ||
+                  common.uid || !common.cgroup.empty() ||
+                  !options.command.empty();
+  if (!options.idle || !filtered) return {};
+  return fail(ErrorKind::usage,
+              "--idle cannot be used with a filter by task or with a command");
+}
+
 }  // namespace
 
 bool Options::groups_by(std::string_view key) const {
@@ -113,6 +124,7 @@ cli::OptionTable option_table(Options& options) {
 }
 
 Status check(const Options& options) {
+  SL_CHECK(check_idle(options));
   SL_CHECK(check_units(options.common.events));
   if (!options.command.empty() &&
       (!options.common.pids.empty() || !options.common.tids.empty())) {

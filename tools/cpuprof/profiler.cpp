@@ -2,6 +2,7 @@
 #include "profiler.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -39,15 +40,17 @@ cli::Needs needs_of(const Options& options) {
           .memlock_bytes = memlock_needed};
 }
 
-Status check_zombie(int pid) {
-  auto stat = process::read_stat(static_cast<std::uint32_t>(pid));
-  if (!stat || stat->state != 'Z') return {};
+// A pidfd is readable once the whole process has ended, also unreaped.
+Status check_alive(int pid, int pidfd) {
+  pollfd process{.fd = pidfd, .events = POLLIN, .revents = 0};
+  if (::poll(&process, 1, 0) == 0) return {};
   return fail(ErrorKind::runtime,
               fmt::format("process {} has ended already (zombie)", pid));
 }
 
-bool thread_exists(int tid) {
-  return process::read_stat(static_cast<std::uint32_t>(tid)).has_value();
+bool is_running(const ThreadId& thread) {
+  auto stat = process::read_stat(static_cast<std::uint32_t>(thread.tid));
+  return stat && stat->start_ticks == thread.start_ticks;
 }
 
 Setup make_setup(const Options& options, std::span<char* const> argv) {
@@ -58,6 +61,7 @@ Setup make_setup(const Options& options, std::span<char* const> argv) {
   setup.kernel = system.release;
   setup.arguments.assign(argv.begin(), argv.end());
   setup.by = options.common.by;
+  setup.by_default = setup.by.empty();
   if (setup.by.empty()) setup.by.emplace_back("comm");
   setup.period = options.common.period.value_or(0);
   if (setup.period == 0) {
@@ -99,18 +103,21 @@ Result<std::unique_ptr<Profiler>> Profiler::open(const Options& options,
 
 void Profiler::note(const std::string& text) const {
   if (options_.common.verbosity > 0) {
-    fmt::print(stderr, "cpuprof: {}\n", printable(text));
+    cli::say(fmt::format("cpuprof: {}\n", printable(text)));
   }
 }
 
 Status Profiler::watch_targets() {
   for (int pid : options_.common.pids) {
     targets_.push_back(SL_TRY(cli::watch_process(pid)));
-    SL_CHECK(check_zombie(pid));
+    SL_CHECK(check_alive(pid, targets_.back().get()));
   }
   for (int tid : options_.common.tids) {
-    if (thread_exists(tid)) continue;
-    return fail(ErrorKind::runtime, fmt::format("no such thread: {}", tid));
+    auto stat = process::read_stat(static_cast<std::uint32_t>(tid));
+    if (!stat) {
+      return fail(ErrorKind::runtime, fmt::format("no such thread: {}", tid));
+    }
+    threads_.push_back({tid, stat->start_ticks});
   }
   if (!options_.common.cgroup.empty()) {
     SL_TRY(container::open_cgroup(options_.common.cgroup));
@@ -123,8 +130,9 @@ Status Profiler::watch_targets() {
 
 Status Profiler::prepare() {
   if (options_.common.verbosity > 1) {
-    bpf::capture_log(
-        [](std::string_view text) { fmt::print(stderr, "libbpf: {}", text); });
+    bpf::capture_log([](std::string_view text) {
+      cli::say(fmt::format("libbpf: {}", text));
+    });
   }
   auto facts = cli::read_system_facts();
   auto needs = needs_of(options_);
@@ -156,6 +164,9 @@ Status Profiler::prepare() {
   }
   setup_.period_ns = sampling_->period_ns();
   setup_.cpus = sampling_->cpus().size();
+  for (int cpu : sampling_->skipped_cpus()) {
+    cli::say(fmt::format("cpuprof: CPU {} cannot be sampled\n", cpu));
+  }
   for (int fd : collector_->fds()) {
     SL_CHECK(session_.watch(fd, [this] { return take_in(); }));
   }
@@ -169,7 +180,12 @@ Status Profiler::start() {
   setup_.start_realtime_ns = realtime_ns();
   SL_CHECK(sampling_->start());
   auto keep = cli::default_keep(cli::read_system_facts());
-  if (reports_->replaces_files()) keep.push_back(CAP_DAC_OVERRIDE);
+  // A file that is replaced keeps its owner and mode.
+  if (reports_->replaces_files()) {
+    keep.insert(keep.end(), {CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER});
+  }
+  // Signals are passed on to a command, whatever user it has become.
+  if (command_) keep.push_back(CAP_KILL);
   return cli::drop_privileges(keep);
 }
 
@@ -186,8 +202,8 @@ void Profiler::banner() const {
   for (const auto& event : setup_.events) {
     events += (events.empty() ? "" : ",") + event;
   }
-  fmt::print(stderr, "Sampling {} {} on {} CPUs{}.\n", printable(events), rate,
-             setup_.cpus, until);
+  cli::say(fmt::format("Sampling {} {} on {} CPUs{}.\n", printable(events),
+                       rate, setup_.cpus, until));
 }
 
 Result<int> Profiler::run() {
@@ -198,7 +214,7 @@ Result<int> Profiler::run() {
     if (err != 0) {
       auto reason = fail_errno(
           fmt::format("cannot run '{}'", printable(options_.command[0])), err);
-      fmt::print(stderr, "{}", cli::error_message("cpuprof", reason.error()));
+      cli::say(cli::error_message("cpuprof", reason.error()));
       return command_->wait();
     }
   }
@@ -212,16 +228,26 @@ Result<int> Profiler::run() {
   for (const auto& target : targets_)
     settings.target_fds.push_back(target.get());
   cli::SessionHooks hooks{
-      .tick = [this]() -> Status {
-        const auto& tids = options_.common.tids;
-        if (!tids.empty() && std::ranges::none_of(tids, thread_exists)) {
-          session_.end(cli::EndReason::targets_gone);
-        }
-        return drain();
-      },
+      .tick = [this] { return tick(); },
       .interval = [this] { return report(ReportKind::interval); },
       .snapshot = [this] { return report(ReportKind::snapshot); }};
   return finish(SL_TRY(session_.run(settings, hooks)));
+}
+
+Status Profiler::tick() {
+  forget_ended_targets();
+  bool gone = !threads_.empty() && std::ranges::none_of(threads_, is_running);
+  if (gone) session_.end(cli::EndReason::targets_gone);
+  return drain();
+}
+
+// Before their numbers are given to others.
+void Profiler::forget_ended_targets() {
+  for (std::size_t i = 0; i < targets_.size(); ++i) {
+    pollfd target{.fd = targets_[i].get(), .events = POLLIN, .revents = 0};
+    if (::poll(&target, 1, 0) > 0)
+      sampling_->forget_target(options_.common.pids[i]);
+  }
 }
 
 Status Profiler::take_in() {
@@ -235,23 +261,35 @@ Status Profiler::drain() {
   return {};
 }
 
-// /proc/stat knows how long the CPUs were idle; what ticks found of that is in
+// /proc/stat knows how long each CPU was idle; what ticks found of that is in
 // the profile already.
-void Profiler::add_idle_time(const Span& span) {
+void Profiler::add_idle_time(const Reading& reading) {
   if (!options_.idle || setup_.period_ns == 0) return;
-  auto idle = span.idle_ns / setup_.period_ns;
-  auto found = span.ledger[LEDGER_entered_idle];
-  auto counted = std::exchange(idle_counted_, idle > found ? idle - found : 0);
-  if (idle_counted_ <= counted) return;
+  const auto& sampled = sampling_->cpus();
+  for (const auto& use : perf::cpu_use(mark_.cpus, reading.cpus)) {
+    if (!std::ranges::binary_search(sampled, use.cpu)) continue;
+    auto cpu = static_cast<std::size_t>(use.cpu);
+    auto found = reading.cpu_ledgers[cpu][LEDGER_entered_idle] -
+                 mark_.cpu_ledgers[cpu][LEDGER_entered_idle];
+    auto idle = use.idle_ns / setup_.period_ns;
+    add_idle_samples(use.cpu, idle > found ? idle - found : 0);
+  }
+  names_->resolve(collector_->profile().frames());
+}
+
+// `all` of this span, of which a snapshot may have added some before.
+void Profiler::add_idle_samples(int cpu, std::uint64_t all) {
+  auto& counted = idle_counted_[cpu];
+  if (all <= counted) return;
+  auto more = all - std::exchange(counted, all);
   auto& profile = collector_->profile();
   auto frame = profile.frames().intern(
       {process::kernel_object, symbol::Reason::idle, 0});
-  auto more = idle_counted_ - counted;
   profile.add({.process = profile.process(0, 0),
+               .cpu = options_.groups_by("cpu") ? cpu : -1,
                .comm = profile.name("swapper"),
                .stack = profile.stacks().child(stack::CallTree::root, frame)},
               {more, more * setup_.period_ns});
-  names_->resolve(profile.frames());
 }
 
 // The ledger of the whole run so far, without what needs the CPU times.
@@ -282,6 +320,7 @@ Span Profiler::span_until(const Reading& reading) const {
     span.busy_ns += use.busy_ns;
     span.idle_ns += use.idle_ns;
     span.steal_ns += use.steal_ns;
+    if (!sampling_->counts_busy_time()) continue;
     span.ledger[LEDGER_skipped] +=
         skipped_samples(use.busy_ns, use.idle_ns, setup_.period_ns,
                         counted[LEDGER_entered], counted[LEDGER_entered_idle]);
@@ -304,13 +343,13 @@ std::uint64_t Profiler::unaccounted(const bpf::Ledger& ledger) const {
 Status Profiler::report(ReportKind kind) {
   auto reading = SL_TRY(read_now());
   SL_CHECK(collector_->drain());
-  names_->resolve(collector_->profile().frames());
   reading.ledger = SL_TRY(current_ledger());
+  names_->resolve(collector_->profile().frames());
   auto span = span_until(reading);
   if (kind == ReportKind::final) {
     span.ledger[LEDGER_unaccounted] = unaccounted(reading.ledger);
   }
-  add_idle_time(span);
+  add_idle_time(reading);
   auto& profile = collector_->profile();
   span.samples = profile.total().count;
   auto run = run_;
@@ -336,9 +375,9 @@ Status Profiler::report(ReportKind kind) {
   say_losses(span.ledger);
   if (reports_->readers_gone()) session_.end(cli::EndReason::reader_gone);
   if (kind != ReportKind::interval) return {};
-  profile.clear_rows();
+  if (collector_->restart_profile()) names_->reset();
   mark_ = std::move(reading);
-  idle_counted_ = 0;
+  idle_counted_.clear();
   return {};
 }
 
@@ -348,7 +387,7 @@ void Profiler::say_losses(const bpf::Ledger& ledger) const {
   auto partial = bpf::describe(ledger, bpf::LossClass::partial);
   bool whole = lost == "none" && partial == "none";
   if (!reports_->writes_folded() || (whole && options_.common.quiet)) return;
-  fmt::print(stderr, "cpuprof: lost: {}; partial: {}\n", lost, partial);
+  cli::say(fmt::format("cpuprof: lost: {}; partial: {}\n", lost, partial));
 }
 
 std::string Profiler::cgroup_path(std::uint64_t id) {
@@ -359,12 +398,12 @@ std::string Profiler::cgroup_path(std::uint64_t id) {
 Result<int> Profiler::finish(const cli::End& end) {
   SL_CHECK(sampling_->stop());
   if (end.reason == cli::EndReason::targets_gone && !options_.common.quiet) {
-    fmt::print(stderr, "cpuprof: all targets have ended\n");
+    cli::say(fmt::format("cpuprof: all targets have ended\n"));
   }
   if (end.reason != cli::EndReason::reader_gone) {
     SL_CHECK(report(ReportKind::final));
   }
-  auto lost = bpf::loss_percent(run_.ledger, run_.samples);
+  auto lost = bpf::loss_percent(run_.ledger, collector_->delivered());
   auto limit = options_.common.max_loss_percent;
   int status = limit && lost > *limit ? cli::status_loss : cli::status_done;
   if (!command_) return status;

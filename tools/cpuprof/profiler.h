@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -21,6 +22,12 @@
 #include "stack/names.h"
 
 namespace sightline::cpuprof {
+
+// A thread, whatever its number is used for later.
+struct ThreadId {
+  int tid;
+  std::uint64_t start_ticks;  // as in /proc/TID/stat
+};
 
 class Profiler {
  public:
@@ -46,6 +53,8 @@ class Profiler {
   Status watch_targets();
   Status prepare();
   Status start();
+  Status tick();
+  void forget_ended_targets();
   Status take_in();
   Status drain();
   Status report(ReportKind kind);
@@ -53,7 +62,8 @@ class Profiler {
   [[nodiscard]] Span span_until(const Reading& reading) const;
   Result<bpf::Ledger> current_ledger();
   [[nodiscard]] std::uint64_t unaccounted(const bpf::Ledger& ledger) const;
-  void add_idle_time(const Span& span);
+  void add_idle_time(const Reading& reading);
+  void add_idle_samples(int cpu, std::uint64_t all);
   void note(const std::string& text) const;
   void banner() const;
   void say_losses(const bpf::Ledger& ledger) const;
@@ -63,7 +73,8 @@ class Profiler {
 
   const Options& options_;
   cli::Session session_;
-  std::vector<UniqueFd> targets_;
+  std::vector<UniqueFd> targets_;  // pidfds of -p
+  std::vector<ThreadId> threads_;  // of -L
   std::optional<cli::Command> command_;
   std::optional<Sampling> sampling_;
   std::unique_ptr<stack::Collector> collector_;
@@ -72,9 +83,9 @@ class Profiler {
   std::optional<Reports> reports_;
   Setup setup_;
   std::uint64_t start_ns_ = 0;
-  Reading mark_;                    // where the current span began
-  Span run_;                        // all that was reported
-  std::uint64_t idle_counted_ = 0;  // idle samples added to this span
+  Reading mark_;                               // where the current span began
+  Span run_;                                   // all that was reported
+  std::map<int, std::uint64_t> idle_counted_;  // by CPU, added to this span
 };
 
 }  // namespace sightline::cpuprof

@@ -44,7 +44,7 @@ Result<int> run(std::span<char* const> argv) {
   auto status = profile(options, argv);
   if (status || options.command.empty()) return status;
   // With a command, the tool's own failure has a status of its own.
-  fmt::print(stderr, "{}", cli::error_message("cpuprof", status.error()));
+  cli::say(cli::error_message("cpuprof", status.error()));
   return cli::status_command_failed;
 }
 

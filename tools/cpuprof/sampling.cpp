@@ -104,8 +104,12 @@ Status Sampling::configure(const Options& options, pid_t command_pid) {
   settings.key_cgroup = options.groups_by("cgroup");
   settings.several_events = events_.size() > 1;
   follows_children_ = command_pid > 0;
+  bool nested = settings.pid_namespace != 0;
   bpf_program__set_autoload(skeleton_->progs.follow_fork, follows_children_);
-  bpf_program__set_autoload(skeleton_->progs.follow_exit, follows_children_);
+  bpf_program__set_autoload(skeleton_->progs.follow_exit,
+                            follows_children_ && nested);
+  bpf_program__set_autoload(skeleton_->progs.follow_free,
+                            follows_children_ && !nested);
   auto targets =
       static_cast<std::uint32_t>(common.pids.size() + common.tids.size());
   bpf_map__set_max_entries(
@@ -165,7 +169,10 @@ Status Sampling::open_samplers(const Options& options) {
 Status Sampling::start() {
   if (follows_children_) {
     links_.push_back(SL_TRY(bpf::attach(*skeleton_->progs.follow_fork)));
-    links_.push_back(SL_TRY(bpf::attach(*skeleton_->progs.follow_exit)));
+    bool nested = skeleton_->rodata->pid_namespace != 0;
+    links_.push_back(
+        SL_TRY(bpf::attach(nested ? *skeleton_->progs.follow_exit
+                                  : *skeleton_->progs.follow_free)));
   }
   for (auto& sampler : samplers_) SL_CHECK(sampler.enable());
   return {};
@@ -184,7 +191,8 @@ stack::SampleMaps Sampling::maps() const {
           .seen = bpf_map__fd(maps.seen),
           .ledger = bpf_map__fd(maps.ledger),
           .rows_in_epoch =
-              reinterpret_cast<std::uint64_t*>(&skeleton_->bss->rows_in_epoch)};
+              reinterpret_cast<std::uint64_t*>(&skeleton_->bss->rows_in_epoch),
+          .drain_asked = &skeleton_->bss->drain_asked};
 }
 
 const std::vector<int>& Sampling::cpus() const {
@@ -193,6 +201,21 @@ const std::vector<int>& Sampling::cpus() const {
 
 std::uint64_t Sampling::period_ns() const {
   return samplers_.front().period_ns();
+}
+
+bool Sampling::counts_busy_time() const {
+  const auto& attr = events_.front().base;
+  bool all = attr.exclude_user == 0 && attr.exclude_kernel == 0;
+  return events_.size() == 1 && period_ns() > 0 && all;
+}
+
+void Sampling::forget_target(int pid) {
+  std::uint64_t key = static_cast<unsigned>(pid);
+  bpf_map__delete_elem(skeleton_->maps.targets, &key, sizeof(key), 0);
+}
+
+std::vector<int> Sampling::skipped_cpus() const {
+  return samplers_.front().skipped_cpus();
 }
 
 std::uint64_t Sampling::map_memory() const {

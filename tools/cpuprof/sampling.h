@@ -46,6 +46,15 @@ class Sampling {
   // Nanoseconds between samples, 0 when the event is not time-based.
   [[nodiscard]] std::uint64_t period_ns() const;
 
+  // The samples are one for each period of all busy time, so that what is
+  // missing can be told.
+  [[nodiscard]] bool counts_busy_time() const;
+  // CPUs that could not be sampled.
+  [[nodiscard]] std::vector<int> skipped_cpus() const;
+
+  // A process of -p has ended; its number may be given to another.
+  void forget_target(int pid);
+
   // Kernel memory of all maps, in bytes.
   [[nodiscard]] std::uint64_t map_memory() const;
   [[nodiscard]] std::uint64_t recursion_misses() const;

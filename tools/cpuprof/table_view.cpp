@@ -118,8 +118,7 @@ class TableView : public View {
       const Measurement& measurement) {
     std::map<std::string, Group> groups;
     const auto& profile = measurement.profile;
-    bool by_default = measurement.setup.by.size() == 1 &&
-                      measurement.setup.by.front() == "comm";
+    bool by_default = measurement.setup.by_default;
     for (const auto& [row, counts] : profile.rows()) {
       const auto& process = profile.process_at(row.process);
       auto name =
@@ -211,9 +210,18 @@ class TableView : public View {
     return text;
   }
 
-  std::string losses(const bpf::Ledger& ledger) const {
-    return "\n" + fit("lost: " + bpf::describe(ledger, bpf::LossClass::lost)) +
-           fit("partial: " + bpf::describe(ledger, bpf::LossClass::partial));
+  // Never cut: a line for each reason.
+  static std::string losses(const bpf::Ledger& ledger) {
+    return "\n" + reasons("lost", bpf::describe(ledger, bpf::LossClass::lost)) +
+           reasons("partial", bpf::describe(ledger, bpf::LossClass::partial));
+  }
+
+  static std::string reasons(std::string_view title, std::string_view text) {
+    std::string lines;
+    for (auto reason : split(text, ';')) {
+      lines += fmt::format("{}: {}\n", title, trim(reason));
+    }
+    return lines;
   }
 
   ViewSettings settings_;
