@@ -4,7 +4,9 @@
 // CPU time that each really took, measured by its own clock, since the machine
 // may have treated them unequally: NAME NANOSECONDS PERCENT, one a line.
 //
-//   spin SECONDS      runs for that long (a decimal number)
+//   spin SECONDS      runs until it has had that much CPU time (a decimal
+//                     number): as many samples on a busy machine as on an idle
+//                     one
 //   spin -r ROUNDS    runs that many rounds
 #include <stdint.h>
 #include <stdio.h>
@@ -66,9 +68,9 @@ int main(int argc, char** argv) {
   if (argc == 3 && strcmp(argv[1], "-r") == 0) {
     for (long left = atol(argv[2]); left > 0; --left) run_round();
   } else if (argc == 2) {
-    int64_t end = clock_ns(CLOCK_MONOTONIC) + (int64_t)(atof(argv[1]) * 1e9);
+    double enough = atof(argv[1]) * 1e9;
     do run_round();
-    while (clock_ns(CLOCK_MONOTONIC) < end);
+    while (clock_ns(CLOCK_PROCESS_CPUTIME_ID) < enough);
   } else {
     fputs("usage: spin SECONDS | spin -r ROUNDS\n", stderr);
     return 2;
