@@ -5,6 +5,7 @@
 
 #include <stdexcept>
 
+#include "forked.h"
 #include "full_table.h"
 
 namespace sightline::cli {
@@ -31,17 +32,84 @@ TEST(Program, StatusOfTheBodyIsKept) {
 
 TEST(Program, AnErrorIsReportedOnce) {
   auto ending = ending_of([]() -> Result<int> {
+    set_quiet(false);
     return fail(ErrorKind::permission, "no CAP_BPF", "run with sudo");
   });
   EXPECT_EQ(ending.status, 3);
   EXPECT_EQ(ending.message, "sampler: no CAP_BPF\nhint: run with sudo\n");
 }
 
-TEST(Program, AReaderThatLeftIsNoError) {
-  auto ending = ending_of(
-      []() -> Result<int> { return fail_errno("cannot write", EPIPE); });
-  EXPECT_EQ(ending.status, 0);
-  EXPECT_EQ(ending.message, "");
+// Puts a pipe in a standard descriptor's place and returns its reader.
+UniqueFd replace_with_pipe(int number) {
+  int ends[2];
+  EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  EXPECT_EQ(::dup2(ends[1], number), number);
+  ::close(ends[1]);
+  return UniqueFd(ends[0]);
+}
+
+TEST(Program, AReaderOfItsTextThatLeftIsNoError) {
+  Forked child([](int) {
+    replace_with_pipe(STDOUT_FILENO).reset();
+    return ending_of([]() -> Result<int> {
+             SL_CHECK(print_text("much to read"));
+             return 7;
+           })
+        .status;
+  });
+  EXPECT_EQ(child.wait(), 7);
+}
+
+TEST(Program, AnyOtherBrokenPipeIsAnError) {
+  auto ending = ending_of([]() -> Result<int> {
+    return fail_errno("cannot write to --ready-fd", EPIPE);
+  });
+  EXPECT_EQ(ending.status, 1);
+  EXPECT_EQ(ending.message,
+            "sampler: cannot write to --ready-fd: Broken pipe\n");
+}
+
+TEST(Program, SaysItAllThoughStderrBelongsToAnother) {
+  std::string text(200'000, 'x');
+  Forked child([&](int report) {
+    ::fcntl(report, F_SETFL, O_WRONLY | O_NONBLOCK);
+    ::dup2(report, STDERR_FILENO);
+    say(text);
+    return 0;
+  });
+  EXPECT_EQ(child.read(text.size()), text);
+  EXPECT_EQ(child.wait(), 0);
+}
+
+TEST(Program, AStderrThatTakesNothingHoldsNothingUp) {
+  Forked closed([](int) {
+    ::close(STDERR_FILENO);
+    say("nobody hears");
+    return 7;
+  });
+  EXPECT_EQ(closed.wait(), 7);
+  Forked hung_up([](int) {
+    ::signal(SIGPIPE, SIG_IGN);
+    replace_with_pipe(STDERR_FILENO).reset();
+    say("nobody hears");
+    return 7;
+  });
+  EXPECT_EQ(hung_up.wait(), 7);
+  Forked stuck([](int) {
+    auto reader = replace_with_pipe(STDERR_FILENO);
+    say(std::string(1U << 20, 'x'));
+    return 7;
+  });
+  EXPECT_EQ(stuck.wait(), 7);
+}
+
+TEST(Program, QuietMessagesHaveNoHint) {
+  FullTool tool;
+  Error error{ErrorKind::usage, 0, "bad", "do good"};
+  ASSERT_TRUE(tool.parse({"-q"}));
+  auto message = error_message("x", error);
+  set_quiet(false);
+  EXPECT_EQ(message, "x: bad\nTry 'x --help' for more information.\n");
 }
 
 TEST(Program, AnExceptionEndsAtTheEdge) {
@@ -52,6 +120,7 @@ TEST(Program, AnExceptionEndsAtTheEdge) {
 }
 
 TEST(Program, MessageIsOneLineOneHintAndAPointer) {
+  set_quiet(false);
   EXPECT_EQ(error_message("x", {ErrorKind::runtime, 0, "it \x1b broke\n", {}}),
             "x: it \\x1b broke\\x0a\n");
   EXPECT_EQ(error_message("x", {ErrorKind::usage, 0, "bad", "do good"}),
