@@ -22,15 +22,15 @@ TEST(HashStep, TellsOrderApart) {
 TEST(HashStep, TellsAHundredThousandNeighbouringStacksApart) {
   std::set<__u64> hashes;
   for (__u64 leaf = 0; leaf < 100'003; ++leaf) {
-    auto hash = hash_step(9, hash_step(9, 1, 0x555500000000 + leaf),
-                          0x7f0000001000);
+    auto hash =
+        hash_step(9, hash_step(9, 1, 0x555500000000 + leaf), 0x7f0000001000);
     hashes.insert(hash_finish(hash));
   }
   EXPECT_EQ(hashes.size(), 100'003U);
 }
 
-// Without a secret multiplier, flipping bit 63 of one word and bits 63 and 34 of
-// the next cancelled out under every seed.
+// Without a secret multiplier, flipping bit 63 of one word and bits 63 and 34
+// of the next cancelled out under every seed.
 TEST(HashStep, DifferencesDoNotCancelUnderEverySeed) {
   int collisions = 0;
   for (__u64 seed = 1; seed <= 1000; ++seed) {
