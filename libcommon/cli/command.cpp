@@ -40,6 +40,24 @@ void restore_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+// While this lives, a SIGINT waits: in the held child, whose handler is still
+// the tool's, it must reach the command.
+class InterruptsBlocked {
+ public:
+  InterruptsBlocked() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    ::sigprocmask(SIG_BLOCK, &set, &before_);
+  }
+  InterruptsBlocked(const InterruptsBlocked&) = delete;
+  InterruptsBlocked& operator=(const InterruptsBlocked&) = delete;
+  ~InterruptsBlocked() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
 // In the child between fork and exec: only async-signal-safe calls.
 [[noreturn]] void run_child(int gate, int verdict, char* const* arguments) {
   char go = 0;
@@ -62,7 +80,11 @@ Result<Command> Command::spawn(const std::vector<std::string>& arguments) {
     argv.push_back(const_cast<char*>(argument.c_str()));
   }
   argv.push_back(nullptr);
+  // Ignored, as whoever started us may have left it, the kernel would reap the
+  // child and keep its status from us (waitpid(2), NOTES).
+  ::signal(SIGCHLD, SIG_DFL);
   Command command;
+  InterruptsBlocked blocked;
   command.pid_ = ::fork();
   if (command.pid_ < 0) return fail_errno("cannot start the command");
   if (command.pid_ == 0) {

@@ -3,12 +3,14 @@
 
 #include <fmt/format.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <csignal>
 
 #include "base/clock.h"
@@ -24,25 +26,51 @@ bool is_ignored(int number) {
   return action.sa_handler == SIG_IGN;
 }
 
-// SIGHUP stays ignored when it was (nohup). SIGINT does not: a shell ignores it
-// for what it runs in the background, and `kill -INT` is how scripts end us.
-sigset_t session_signals() {
+// The signals that wait for run(). SIGHUP stays ignored when it was (nohup).
+sigset_t waiting_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (int number : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&set, number);
+  for (int number : {SIGTERM, SIGUSR1}) sigaddset(&set, number);
   if (!is_ignored(SIGHUP)) sigaddset(&set, SIGHUP);
   return set;
 }
 
-// The impatient second Ctrl-C, whatever is being written or named meanwhile.
-void leave_at_next_interrupt() {
+// What the handler of SIGINT shares with the session. The eventfd is never
+// closed, for the handler may run at any time.
+std::atomic<int> interrupt_fd = -1;
+std::atomic<bool> interrupted = false;
+std::atomic<bool> interrupted_from_terminal = false;
+
+// The impatient second Ctrl-C leaves, whatever is being loaded, written or
+// named meanwhile; only a handler gets through to a blocked program.
+void on_interrupt(int, siginfo_t* info, void*) {
+  if (interrupted) ::_exit(128 + SIGINT);
+  int err = errno;
+  interrupted_from_terminal = info->si_code == SI_KERNEL;
+  interrupted = true;
+  std::uint64_t one = 1;
+  [[maybe_unused]] auto wrote = ::write(interrupt_fd, &one, sizeof(one));
+  errno = err;
+}
+
+// SIGINT is heeded also where it was ignored or blocked: a shell ignores it for
+// what it runs in the background, and `kill -INT` is how scripts end us.
+Status heed_interrupts() {
+  interrupted = false;
+  if (interrupt_fd < 0) interrupt_fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (interrupt_fd < 0) return fail_errno("cannot make the event loop");
   struct sigaction action{};
-  action.sa_handler = [](int) { ::_exit(128 + SIGINT); };
-  ::sigaction(SIGINT, &action, nullptr);
+  action.sa_sigaction = on_interrupt;
+  // epoll_wait(2) ends all the same; what libraries wait for need not.
+  action.sa_flags = SA_SIGINFO | SA_RESTART;
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
-  ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
+  if (::sigaction(SIGINT, &action, nullptr) != 0 ||
+      ::sigprocmask(SIG_UNBLOCK, &set, nullptr) != 0) {
+    return fail_errno("cannot handle signals");
+  }
+  return {};
 }
 
 itimerspec timer_for(std::uint64_t ns, bool repeats) {
@@ -51,19 +79,21 @@ itimerspec timer_for(std::uint64_t ns, bool repeats) {
   return {.it_interval = repeats ? time : timespec{}, .it_value = time};
 }
 
-void clear_timer(int fd) {
-  std::uint64_t expirations = 0;
-  [[maybe_unused]] auto got = ::read(fd, &expirations, sizeof(expirations));
+// Of a timer or an eventfd.
+void clear_counter(int fd) {
+  std::uint64_t count = 0;
+  [[maybe_unused]] auto got = ::read(fd, &count, sizeof(count));
 }
 
 }  // namespace
 
 Result<Session> Session::open() {
   Session session;
-  auto set = session_signals();
+  auto set = waiting_signals();
   if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) {
     return fail_errno("cannot block signals");
   }
+  SL_CHECK(heed_interrupts());
   session.signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   session.epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
   if (!session.signals_ || !session.epoll_) {
@@ -73,7 +103,7 @@ Result<Session> Session::open() {
 }
 
 void Session::restore_signals() {
-  auto set = session_signals();
+  auto set = waiting_signals();
   for (int number : {SIGINT, SIGTERM, SIGUSR1}) ::signal(number, SIG_DFL);
   ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
 }
@@ -99,7 +129,7 @@ Status Session::add_timer(std::uint64_t ns, bool repeats, Handler handler) {
   }
   SL_CHECK(add(timer.get(), EPOLLIN,
                [fd = timer.get(), handler = std::move(handler)] {
-                 clear_timer(fd);
+                 clear_counter(fd);
                  return handler();
                }));
   timers_.push_back(std::move(timer));
@@ -163,12 +193,24 @@ Status Session::on_signal(const SessionHooks& hooks) {
       SL_CHECK(hooks.snapshot());
       continue;
     }
-    leave_at_next_interrupt();
+    // A first SIGINT after this is the second request to end.
+    interrupted = true;
     if (!end_) {
       end_ = End{EndReason::interrupted, number, info.ssi_code == SI_KERNEL};
     }
   }
   return {};
+}
+
+Status Session::watch_interrupts() {
+  return add(interrupt_fd, EPOLLIN, [this]() -> Status {
+    clear_counter(interrupt_fd);
+    // A command that is still held has the handler too, and this descriptor.
+    if (interrupted && !end_) {
+      end_ = End{EndReason::interrupted, SIGINT, interrupted_from_terminal};
+    }
+    return {};
+  });
 }
 
 Status Session::poll_once() {
@@ -184,6 +226,7 @@ Status Session::poll_once() {
 Result<End> Session::run(const SessionSettings& settings,
                          const SessionHooks& hooks) {
   SL_CHECK(add(signals_.get(), EPOLLIN, [&] { return on_signal(hooks); }));
+  SL_CHECK(watch_interrupts());
   SL_CHECK(add_ends(settings));
   SL_CHECK(add_timers(settings, hooks));
   if (settings.ready_fd) {
@@ -198,10 +241,15 @@ Result<End> Session::run(const SessionSettings& settings,
 Result<UniqueFd> watch_process(pid_t pid) {
   UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (fd) return fd;
-  if (errno == ESRCH || errno == EINVAL) {
-    return fail(ErrorKind::runtime, fmt::format("no such process: {}", pid));
+  // What the kernel calls a thread other than the first changed from EINVAL to
+  // ENOENT (pidfd_prepare, kernel/fork.c, Linux 6.9 to 6.18).
+  int err = errno;
+  if (err != ESRCH && err != EINVAL && err != ENOENT) {
+    return fail_errno(fmt::format("cannot watch process {}", pid), err);
   }
-  return fail_errno(fmt::format("cannot watch process {}", pid));
+  bool thread = ::access(fmt::format("/proc/{}", pid).c_str(), F_OK) == 0;
+  return fail(ErrorKind::runtime, fmt::format("no such process: {}", pid),
+              thread ? fmt::format("{} is a thread: use -L", pid) : "");
 }
 
 }  // namespace sightline::cli

@@ -30,13 +30,14 @@ struct End {
 };
 
 struct SessionSettings {
-  std::optional<std::uint64_t> duration_ns;
-  std::optional<std::uint64_t> interval_ns;
+  std::optional<std::uint64_t> duration_ns = {};
+  std::optional<std::uint64_t> interval_ns = {};
   std::uint64_t tick_ns = 0;
-  std::optional<int> ready_fd;  // gets one byte when the session starts
-  int output_fd = -1;           // watched for its reader's hang-up
-  int command_fd = -1;          // a pidfd
-  std::vector<int> target_fds;  // pidfds; the session ends with the last one
+  std::optional<int> ready_fd = {};  // gets one byte when the session starts
+  int output_fd = -1;                // watched for its reader's hang-up
+  int command_fd = -1;               // a pidfd
+  // Pidfds; the session ends with the last one.
+  std::vector<int> target_fds = {};
 };
 
 // What a tool does at each event. A failure ends the session with it.
@@ -46,9 +47,9 @@ struct SessionHooks {
   std::function<Status()> snapshot;  // SIGUSR1
 };
 
-// Make it first of all: from open() on the signals wait for run(). After the
-// first SIGINT a second one ends the process at once with status 130. Not
-// thread-safe; one per process.
+// Make it first of all: from open() on the signals wait for run(), but a second
+// SIGINT, or one after another signal has ended run(), ends the process at once
+// with status 130, whatever blocks it. Not thread-safe; one per process.
 class Session {
  public:
   // Fails with errno.
@@ -75,6 +76,7 @@ class Session {
   Status add_ends(const SessionSettings& settings);
   Status add_timers(const SessionSettings& settings, const SessionHooks& hooks);
   Status on_signal(const SessionHooks& hooks);
+  Status watch_interrupts();
   Status poll_once();
 
   UniqueFd epoll_;
@@ -86,7 +88,7 @@ class Session {
 };
 
 // A descriptor that is readable once the process has ended. Fails as runtime
-// with "no such process" when there is none.
+// with "no such process" when there is none, or only a thread of that number.
 Result<UniqueFd> watch_process(pid_t pid);
 
 }  // namespace sightline::cli
