@@ -32,4 +32,9 @@ std::string truncate(std::string_view text, std::size_t width);
 std::vector<std::string_view> split(std::string_view text, char separator);
 std::string_view trim(std::string_view text);
 
+// The candidate that is fewest typing slips away from `name`, if it is near
+// enough to be what was meant; else empty.
+std::string closest_name(std::string_view name,
+                         const std::vector<std::string>& candidates);
+
 }  // namespace sightline

@@ -8,7 +8,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
-#include <numeric>
 #include <optional>
 #include <set>
 
@@ -106,35 +105,14 @@ Status check_assignments(const OptionTable& table, const Tokens& tokens) {
   return {};
 }
 
-std::size_t edit_distance(std::string_view left, std::string_view right) {
-  std::vector<std::size_t> row(right.size() + 1);
-  std::iota(row.begin(), row.end(), 0U);
-  for (std::size_t i = 0; i < left.size(); ++i) {
-    auto diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < right.size(); ++j) {
-      auto replaced = diagonal + (left[i] == right[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
-}
-
-// "did you mean --duration?", or nothing when no name is near: a third of the
-// letters may differ.
+// "did you mean --duration?", or nothing when no name is near.
 std::string nearest_name(const OptionTable& table, std::string_view name) {
-  // No name is this long, and the distance costs the product of the lengths.
-  if (name.size() > 40) return {};
-  auto best = std::max<std::size_t>(name.size() / 3, 1) + 1;
-  std::string hint;
+  std::vector<std::string> names;
   for (const auto& option : table.options()) {
-    auto distance = edit_distance(name, option.name);
-    if (option.hidden || distance >= best) continue;
-    best = distance;
-    hint = fmt::format("did you mean --{}?", option.name);
+    if (!option.hidden) names.push_back(option.name);
   }
-  return hint;
+  auto nearest = closest_name(name, names);
+  return nearest.empty() ? nearest : fmt::format("did you mean --{}?", nearest);
 }
 
 // The flag itself of an unknown token: --name=x -> --name, -xyz -> -x.

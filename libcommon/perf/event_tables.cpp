@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <numeric>
 #include <span>
 
 namespace sightline::perf {
@@ -159,29 +158,6 @@ void add_cache_names(const CacheWord& cache, std::vector<std::string>& names) {
   }
 }
 
-// Optimal string alignment: a letter added, dropped, changed, or swapped with
-// its neighbour is one slip.
-std::size_t slips(std::string_view from, std::string_view to) {
-  std::vector<std::size_t> older(to.size() + 1);
-  std::vector<std::size_t> last(to.size() + 1);
-  std::vector<std::size_t> row(to.size() + 1);
-  std::iota(last.begin(), last.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= from.size(); ++i) {
-    row[0] = i;
-    for (std::size_t j = 1; j <= to.size(); ++j) {
-      bool same = from[i - 1] == to[j - 1];
-      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + !same});
-      if (i > 1 && j > 1 && from[i - 1] == to[j - 2] &&
-          from[i - 2] == to[j - 1]) {
-        row[j] = std::min(row[j], older[j - 2] + 1);
-      }
-    }
-    older.swap(last);
-    last.swap(row);
-  }
-  return last[to.size()];
-}
-
 }  // namespace
 
 std::optional<EventCode> find_event_code(std::string_view name) {
@@ -196,24 +172,6 @@ std::vector<std::string> listed_event_names() {
   for (const auto& event : named_events) names.emplace_back(event.name);
   for (const auto& cache : caches) add_cache_names(cache, names);
   return names;
-}
-
-std::string closest_name(std::string_view name,
-                         const std::vector<std::string>& candidates) {
-  // Beyond a third of the letters it would be a guess, not a correction; names
-  // longer than any event's need no comparing.
-  constexpr std::size_t longest = 100;
-  if (name.size() > longest) return {};
-  auto nearest = std::max<std::size_t>(1, name.size() / 3) + 1;
-  std::string closest;
-  for (const auto& candidate : candidates) {
-    auto distance = slips(name, candidate);
-    if (distance < nearest) {
-      nearest = distance;
-      closest = candidate;
-    }
-  }
-  return closest;
 }
 
 }  // namespace sightline::perf

@@ -26,9 +26,4 @@ std::optional<EventCode> find_event_code(std::string_view name);
 // shows, for suggestions and completions.
 std::vector<std::string> listed_event_names();
 
-// The candidate that is fewest typing slips away from `name`, if it is near
-// enough to be what was meant; else empty.
-std::string closest_name(std::string_view name,
-                         const std::vector<std::string>& candidates);
-
 }  // namespace sightline::perf

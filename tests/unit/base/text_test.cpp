@@ -123,5 +123,21 @@ TEST(Trim, RemovesBlanksAtBothEnds) {
   EXPECT_EQ(trim(""), "");
 }
 
+TEST(ClosestName, OneSlipEach) {
+  std::vector<std::string> names{"abcdef", "uvwxyz"};
+  for (auto typed : {"abdef", "abccdef", "abxdef", "bacdef", "abcdfe"}) {
+    EXPECT_EQ(closest_name(typed, names), "abcdef") << typed;
+  }
+  EXPECT_EQ(closest_name("abczzz", names), "");
+  EXPECT_EQ(closest_name(std::string(1000, 'a'), names), "");
+}
+
+TEST(ClosestName, TheNearestOfSeveralTheFirstOfEqualOnes) {
+  EXPECT_EQ(closest_name("rows", {"raws", "row", "rows"}), "rows");
+  EXPECT_EQ(closest_name("rxws", {"raws", "rows"}), "raws");
+  EXPECT_EQ(closest_name("", {"a", "bcd"}), "a");
+  EXPECT_EQ(closest_name("a", {}), "");
+}
+
 }  // namespace
 }  // namespace sightline
