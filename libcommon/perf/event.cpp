@@ -137,8 +137,25 @@ Result<std::optional<Event>> parse_name(std::string_view name,
   return event;
 }
 
+// perf_event programs run on all events but these, which run programs of
+// another type (perf_event_set_bpf_prog, kernel/events/core.c, Linux 6.12).
+Result<Event> refuse_tracepoint(std::string_view system, std::string_view name,
+                                const std::string& sysfs) {
+  auto full = fmt::format("{}:{}", system, name);
+  if (!is_plain_name(system) || !is_plain_name(name)) {
+    return unknown_event(full, sysfs);
+  }
+  return fail(ErrorKind::usage,
+              fmt::format("tracepoint '{}' cannot be sampled", full),
+              "use a software or hardware event, such as -e cpu-clock");
+}
+
+using TracepointParser = Result<Event>(std::string_view, std::string_view,
+                                       const std::string&);
+
 // NAME, NAME:MODIFIERS, SYSTEM:NAME or SYSTEM:NAME:MODIFIERS.
 Result<Event> parse_named(std::string_view text, const std::string& sysfs,
+                          TracepointParser& tracepoint,
                           std::string_view& modifiers) {
   auto parts = split(text, ':');
   if (parts.size() > 3 || parts.back().empty())
@@ -153,10 +170,11 @@ Result<Event> parse_named(std::string_view text, const std::string& sysfs,
     return unknown_event(parts[0], sysfs);
   }
   if (parts.size() == 2) modifiers = {};
-  return parse_tracepoint(parts[0], parts[1], sysfs);
+  return tracepoint(parts[0], parts[1], sysfs);
 }
 
-Result<Event> parse_event(std::string_view text, const std::string& sysfs) {
+Result<Event> parse_event(std::string_view text, const std::string& sysfs,
+                          TracepointParser& tracepoint) {
   std::string_view modifiers;
   Event event;
   if (text.find('/') != std::string_view::npos) {
@@ -164,7 +182,7 @@ Result<Event> parse_event(std::string_view text, const std::string& sysfs) {
     event = std::move(found.event);
     modifiers = found.modifiers;
   } else {
-    event = SL_TRY(parse_named(text, sysfs, modifiers));
+    event = SL_TRY(parse_named(text, sysfs, tracepoint, modifiers));
   }
   if (event.name.empty()) event.name = text;
   SL_CHECK(apply_modifiers(modifiers, event));
@@ -174,10 +192,9 @@ Result<Event> parse_event(std::string_view text, const std::string& sysfs) {
   return event;
 }
 
-}  // namespace
-
-Result<std::vector<Event>> parse_events(std::string_view list,
-                                        const std::string& sysfs) {
+Result<std::vector<Event>> parse_list(std::string_view list,
+                                      const std::string& sysfs,
+                                      TracepointParser& tracepoint) {
   std::vector<Event> events;
   for (auto item : split_list(list)) {
     if (item.empty()) {
@@ -185,9 +202,21 @@ Result<std::vector<Event>> parse_events(std::string_view list,
                   fmt::format("empty event name in '{}'", printable(list)),
                   "name events as in cpu-clock,page-faults");
     }
-    events.push_back(SL_TRY(parse_event(item, sysfs)));
+    events.push_back(SL_TRY(parse_event(item, sysfs, tracepoint)));
   }
   return events;
+}
+
+}  // namespace
+
+Result<std::vector<Event>> parse_events(std::string_view list,
+                                        const std::string& sysfs) {
+  return parse_list(list, sysfs, parse_tracepoint);
+}
+
+Status check_sampled_event(std::string_view text) {
+  SL_TRY(parse_list(text, "/sys", refuse_tracepoint));
+  return {};
 }
 
 }  // namespace sightline::perf

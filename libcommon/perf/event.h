@@ -42,4 +42,9 @@ struct Event {
 Result<std::vector<Event>> parse_events(std::string_view list,
                                         const std::string& sysfs = "/sys");
 
+// Whether what parse_events takes can be sampled by a BPF program: fails as
+// usage for a tracepoint, which it does not look up (tracefs is for root), and
+// as parse_events does. Thread-safe.
+Status check_sampled_event(std::string_view text);
+
 }  // namespace sightline::perf

@@ -40,20 +40,6 @@ Status check_rate(const SamplerSettings& settings) {
                   settings.frequency_hz));
 }
 
-perf_event_attr sampling_attr(const Event& event,
-                              const SamplerSettings& settings) {
-  auto attr = event.base;
-  attr.disabled = 1;
-  attr.freq = settings.frequency_hz != 0;
-  if (attr.freq != 0) {
-    attr.sample_freq = settings.frequency_hz;
-  } else {
-    attr.sample_period = settings.period;
-  }
-  attr.wakeup_events = settings.tag;
-  return attr;
-}
-
 std::uint64_t timer_period(const SamplerSettings& settings) {
   auto period = settings.frequency_hz != 0
                     ? ns_per_second / settings.frequency_hz
@@ -82,6 +68,24 @@ std::expected<UniqueFd, int> open_on_cpu(perf_event_attr attr, int cpu,
 }
 
 }  // namespace
+
+perf_event_attr sampling_attr(const Event& event,
+                              const SamplerSettings& settings) {
+  auto attr = event.base;
+  attr.disabled = 1;
+  attr.freq = settings.frequency_hz != 0;
+  if (attr.freq != 0) {
+    attr.sample_freq = settings.frequency_hz;
+  } else {
+    attr.sample_period = settings.period;
+  }
+  attr.wakeup_events = settings.tag;
+  // A program that reads stacks is refused (EPROTO) on precise events whose
+  // stack the kernel does not take itself, at the instruction that counted
+  // (perf_event_set_bpf_handler, kernel/events/core.c, Linux 5.9 to 6.18).
+  if (attr.precise_ip != 0) attr.sample_type |= PERF_SAMPLE_CALLCHAIN;
+  return attr;
+}
 
 Result<Sampler> Sampler::open(const Event& event,
                               const SamplerSettings& settings,

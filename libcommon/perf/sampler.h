@@ -29,6 +29,10 @@ struct SamplerSettings {
   std::uint32_t tag = 0;
 };
 
+// What the kernel is asked for on each CPU. Pure.
+perf_event_attr sampling_attr(const Event& event,
+                              const SamplerSettings& settings);
+
 // Owns one descriptor a CPU. Not thread-safe; move-only.
 class Sampler {
  public:

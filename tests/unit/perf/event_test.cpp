@@ -247,20 +247,26 @@ TEST_F(EventTest, ControlCharactersAreShownEscaped) {
   EXPECT_EQ(error("\x1b[31m").what, "unknown event '\\x1b[31m'");
 }
 
+TEST(SampledEvent, IsNoTracepoint) {
+  EXPECT_TRUE(check_sampled_event("cpu-clock:u"));
+  EXPECT_TRUE(check_sampled_event("r1a8,page-faults"));
+  for (auto text : {"sched:sched_switch", "cpu-clock,sched:sched_switch:u"}) {
+    auto status = check_sampled_event(text);
+    ASSERT_FALSE(status) << text;
+    EXPECT_EQ(status.error().kind, ErrorKind::usage);
+    EXPECT_EQ(status.error().what,
+              "tracepoint 'sched:sched_switch' cannot be sampled");
+    EXPECT_NE(status.error().hint.find("cpu-clock"), std::string::npos);
+  }
+  EXPECT_EQ(check_sampled_event("..:..").error().what, "unknown event '..:..'");
+  EXPECT_FALSE(check_sampled_event("cylces"));
+}
+
 TEST(EventTables, EveryListedNameIsFound) {
   auto names = listed_event_names();
   for (const auto& name : names) EXPECT_TRUE(find_event_code(name)) << name;
   std::ranges::sort(names);
   EXPECT_EQ(std::ranges::adjacent_find(names), names.end());
-}
-
-TEST(ClosestName, OneSlipEach) {
-  std::vector<std::string> names{"abcdef", "uvwxyz"};
-  for (auto typed : {"abdef", "abccdef", "abxdef", "bacdef", "abcdfe"}) {
-    EXPECT_EQ(closest_name(typed, names), "abcdef") << typed;
-  }
-  EXPECT_EQ(closest_name("abczzz", names), "");
-  EXPECT_EQ(closest_name(std::string(1000, 'a'), names), "");
 }
 
 }  // namespace

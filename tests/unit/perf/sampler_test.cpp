@@ -64,6 +64,28 @@ TEST(Sampler, AnEventThatCountsOnNoneOfTheCpus) {
   EXPECT_EQ(sampler.error().kind, ErrorKind::runtime);
 }
 
+TEST(SamplingAttr, TakesFrequencyOrPeriodAndStartsDisabled) {
+  auto often = sampling_attr(event_of("cpu-clock"), {.frequency_hz = 99});
+  EXPECT_EQ(often.freq, 1U);
+  EXPECT_EQ(often.sample_freq, 99U);
+  EXPECT_EQ(often.disabled, 1U);
+  auto counted = sampling_attr(event_of("faults"), {.period = 7, .tag = 3});
+  EXPECT_EQ(counted.freq, 0U);
+  EXPECT_EQ(counted.sample_period, 7U);
+  EXPECT_EQ(counted.wakeup_events, 3U);
+}
+
+TEST(SamplingAttr, OnlyPreciseEventsNeedTheKernelsOwnCallChain) {
+  auto callchain = [](const char* event) {
+    auto attr = sampling_attr(event_of(event), {.frequency_hz = 99});
+    return (attr.sample_type & PERF_SAMPLE_CALLCHAIN) != 0;
+  };
+  EXPECT_TRUE(callchain("cycles:p"));
+  EXPECT_TRUE(callchain("cycles:upp"));
+  EXPECT_FALSE(callchain("cycles"));
+  EXPECT_FALSE(callchain("cpu-clock:u"));
+}
+
 TEST(OpenErrors, MissingHardwareNamesWhatWorks) {
   for (int err : {ENOENT, EOPNOTSUPP}) {
     auto error = explained("cycles", err);
