@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Targets that go, outputs that fail, signals, and the status of a command.
 
+bats_require_minimum_version 1.5.0
 load helpers
 setup() { e2e_setup; }
 teardown() { e2e_teardown; }
@@ -42,8 +43,12 @@ ended_pid() {
 }
 
 @test "a zombie has nothing to profile" {
-  background sh -c 'true & echo $! >child; exec tail -f /dev/null'
-  until_true test -s child
+  # The child ends only when a program that never waits has become its parent.
+  mkfifo go
+  background bash -c 'read -r <go & echo $! >child; exec tail -f /dev/null'
+  parent_is_tail() { [ "$(<"/proc/$last/comm")" = tail ] && [ -s child ]; }
+  until_true parent_is_tail
+  echo >go
   until_true has_state "$(<child)" Z
   run cpuprof -d 1 -p "$(<child)"
   [ "$status" -eq 1 ]
@@ -73,7 +78,7 @@ ended_pid() {
 
 @test "a reader that goes away while nothing is written" {
   mkfifo pipe
-  cpuprof -q --ready-fd 9 9>&1 >pipe 2>err 3>&- 4>&- &
+  cpuprof -q --ready-fd 9 >pipe 9>&1 2>err 3>&- 4>&- &
   tool=$!
   started+=("$tool")
   # The byte of --ready-fd comes through the same pipe: it measures now.
@@ -238,8 +243,7 @@ ended_pid() {
     run cpuprof -q -o out.json -- sh -c "kill -$signal \$\$"
     [ "$status" -eq $((128 + $(kill -l $signal))) ]
   done
-  run cpuprof -q -- /no/such/command
-  [ "$status" -eq 127 ]
+  run -127 cpuprof -q -- /no/such/command
   [[ $output == "cpuprof: cannot run '/no/such/command': No such file or directory" ]]
   touch plain
   run cpuprof -q -- ./plain
