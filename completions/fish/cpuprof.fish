@@ -14,7 +14,7 @@ complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l ready-fd -x -d
 complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s i -l interval -x -d 'Print a whole report each interval'
 complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s F -l frequency -x -d 'Samples a second on each CPU [99]'
 complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l period -x -d 'One sample each N events instead; for cpu-clock, nanoseconds'
-complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s e -l event -x -a '(__fish_append , cpu-clock cycles instructions cache-misses page-faults context-switches)' -d 'What is sampled'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s e -l event -x -a '(__fish_append , cpu-clock cycles instructions cache-misses page-faults context-switches)' -d 'What is sampled, by its name in perf'
 complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s U -l user-stacks-only -d 'User stacks only'
 complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s K -l kernel-stacks-only -d 'Kernel stacks only'
 complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l by -x -a '(__fish_append , comm pid tid cpu cgroup event)' -d 'What is counted apart'

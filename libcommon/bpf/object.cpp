@@ -68,6 +68,29 @@ std::unexpected<Error> load_failure(int err) {
             "the end of the log: " + last_lines(log_tail(), 12)});
 }
 
+void set_autoload(bpf_program* program, bool load) {
+  bpf_program__set_autoload(program, load);
+}
+
+void set_max_entries(bpf_map* map, std::uint32_t entries) {
+  bpf_map__set_max_entries(map, entries);
+}
+
+int fd_of(const bpf_map* map) { return bpf_map__fd(map); }
+
+int fd_of(const bpf_program* program) { return bpf_program__fd(program); }
+
+Status put_bytes(const bpf_map* map, const void* key, const void* value) {
+  if (bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY) == 0) {
+    return {};
+  }
+  return fail_errno(fmt::format("cannot write map {}", bpf_map__name(map)));
+}
+
+void erase_bytes(const bpf_map* map, const void* key) {
+  bpf_map_delete_elem(bpf_map__fd(map), key);
+}
+
 Result<Link> attach(const bpf_program& program) {
   Link link(bpf_program__attach(&program));
   if (link) return link;

@@ -52,6 +52,28 @@ Status load_skeleton(S& skeleton) {
   return {};
 }
 
+// Before the load: whether a program is loaded at all, and how large a map is.
+void set_autoload(bpf_program* program, bool load);
+void set_max_entries(bpf_map* map, std::uint32_t entries);
+
+// Descriptors of what was loaded; they stay the skeleton's.
+int fd_of(const bpf_map* map);
+int fd_of(const bpf_program* program);
+
+// Writes and removes one entry of a map whose key and value have the sizes of
+// K and V. put() fails with errno; erase() does nothing when there is no entry.
+Status put_bytes(const bpf_map* map, const void* key, const void* value);
+void erase_bytes(const bpf_map* map, const void* key);
+
+template <typename K, typename V>
+Status put(const bpf_map* map, const K& key, const V& value) {
+  return put_bytes(map, &key, &value);
+}
+template <typename K>
+void erase(const bpf_map* map, const K& key) {
+  erase_bytes(map, &key);
+}
+
 // Attaches a program by what its section says (raw tracepoints and the like).
 Result<Link> attach(const bpf_program& program);
 

@@ -38,12 +38,6 @@ cli::ProgramInfo program_info() {
           .takes_command = true};
 }
 
-Status check_event(std::string_view text) {
-  auto events = perf::parse_events(text);
-  if (!events) return std::unexpected(std::move(events).error());
-  return {};
-}
-
 void add_own_options(cli::OptionTable& table, Options& options) {
   table.add({.name = "idle",
              .help = "Count idle time too: its weight comes from /proc/stat, "
@@ -112,7 +106,7 @@ cli::OptionTable option_table(Options& options) {
   cli::add_sampling_options(table, common,
                             {"cpu-clock", "cycles", "instructions",
                              "cache-misses", "page-faults", "context-switches"},
-                            check_event);
+                            perf::check_sampled_event);
   cli::add_stack_options(table, common);
   cli::add_grouping_option(table, common,
                            {"comm", "pid", "tid", "cpu", "cgroup", "event"});

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sampling.h"
 
-#include <bpf/bpf.h>
 #include <fmt/format.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -105,16 +104,14 @@ Status Sampling::configure(const Options& options, pid_t command_pid) {
   settings.several_events = events_.size() > 1;
   follows_children_ = command_pid > 0;
   bool nested = settings.pid_namespace != 0;
-  bpf_program__set_autoload(skeleton_->progs.follow_fork, follows_children_);
-  bpf_program__set_autoload(skeleton_->progs.follow_exit,
-                            follows_children_ && nested);
-  bpf_program__set_autoload(skeleton_->progs.follow_free,
-                            follows_children_ && !nested);
+  bpf::set_autoload(skeleton_->progs.follow_fork, follows_children_);
+  bpf::set_autoload(skeleton_->progs.follow_exit, follows_children_ && nested);
+  bpf::set_autoload(skeleton_->progs.follow_free, follows_children_ && !nested);
   auto targets =
       static_cast<std::uint32_t>(common.pids.size() + common.tids.size());
-  bpf_map__set_max_entries(
-      skeleton_->maps.targets,
-      follows_children_ ? most_followed : std::max(targets, 1U));
+  bpf::set_max_entries(skeleton_->maps.targets, follows_children_
+                                                    ? most_followed
+                                                    : std::max(targets, 1U));
   return {};
 }
 
@@ -127,11 +124,7 @@ Status Sampling::add_targets(const Options& options, pid_t command_pid) {
   }
   if (command_pid > 0) keys.push_back(static_cast<unsigned>(command_pid));
   for (auto key : keys) {
-    std::uint8_t chosen = 1;
-    if (bpf_map__update_elem(skeleton_->maps.targets, &key, sizeof(key),
-                             &chosen, sizeof(chosen), BPF_ANY) != 0) {
-      return fail_errno("cannot choose a process");
-    }
+    SL_CHECK(bpf::put(skeleton_->maps.targets, key, std::uint8_t{1}));
   }
   return {};
 }
@@ -139,13 +132,8 @@ Status Sampling::add_targets(const Options& options, pid_t command_pid) {
 Status Sampling::add_cgroup(const Options& options) {
   if (options.common.cgroup.empty()) return {};
   auto cgroup = SL_TRY(container::open_cgroup(options.common.cgroup));
-  std::uint32_t slot = 0;
-  int fd = cgroup.fd.get();
-  if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.wanted_cgroup), &slot,
-                          &fd, BPF_ANY) != 0) {
-    return fail_errno("cannot filter by cgroup");
-  }
-  return {};
+  return bpf::put(skeleton_->maps.wanted_cgroup, std::uint32_t{0},
+                  cgroup.fd.get());
 }
 
 Status Sampling::open_samplers(const Options& options) {
@@ -159,8 +147,8 @@ Status Sampling::open_samplers(const Options& options) {
   if (!common.cpus.empty()) settings.cpus = common.cpus;
   for (const auto& event : events_) {
     samplers_.push_back(SL_TRY(perf::Sampler::open(event, settings)));
-    SL_CHECK(samplers_.back().attach_bpf(
-        bpf_program__fd(skeleton_->progs.on_sample)));
+    SL_CHECK(
+        samplers_.back().attach_bpf(bpf::fd_of(skeleton_->progs.on_sample)));
     ++settings.tag;
   }
   return {};
@@ -185,11 +173,11 @@ Status Sampling::stop() {
 
 stack::SampleMaps Sampling::maps() const {
   const auto& maps = skeleton_->maps;
-  return {.ring = bpf_map__fd(maps.ring),
-          .live_counts = bpf_map__fd(maps.live_counts),
-          .counts = {bpf_map__fd(maps.counts_a), bpf_map__fd(maps.counts_b)},
-          .seen = bpf_map__fd(maps.seen),
-          .ledger = bpf_map__fd(maps.ledger),
+  return {.ring = bpf::fd_of(maps.ring),
+          .live_counts = bpf::fd_of(maps.live_counts),
+          .counts = {bpf::fd_of(maps.counts_a), bpf::fd_of(maps.counts_b)},
+          .seen = bpf::fd_of(maps.seen),
+          .ledger = bpf::fd_of(maps.ledger),
           .rows_in_epoch =
               reinterpret_cast<std::uint64_t*>(&skeleton_->bss->rows_in_epoch),
           .drain_asked = &skeleton_->bss->drain_asked};
@@ -211,7 +199,7 @@ bool Sampling::counts_busy_time() const {
 
 void Sampling::forget_target(int pid) {
   std::uint64_t key = static_cast<unsigned>(pid);
-  bpf_map__delete_elem(skeleton_->maps.targets, &key, sizeof(key), 0);
+  bpf::erase(skeleton_->maps.targets, key);
 }
 
 std::vector<int> Sampling::skipped_cpus() const {
