@@ -299,10 +299,12 @@ void add_sampling_options(OptionTable& table, CommonOptions& common,
   table.add({.name = "event",
              .letter = 'e',
              .value = "EVENT[,...]",
-             .help = "What is sampled.",
+             .help = check_event ? "What is sampled, by its name in perf."
+                                 : "What is sampled.",
              .group = "Sampling",
              .completion = Completion::choice,
              .choices = events,
+             .open_ended = check_event != nullptr,
              .set = set_events(common, events, std::move(check_event))});
 }
 

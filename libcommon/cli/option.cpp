@@ -46,8 +46,9 @@ bool takes_list(const Option& option) {
 
 std::string description(const Option& option) {
   if (option.choices.empty()) return option.help;
-  return fmt::format("{} {} {}.", option.help,
-                     takes_list(option) ? "Any of" : "One of",
+  auto lead = takes_list(option) ? "Any of" : "One of";
+  if (option.open_ended) lead = "Such as";
+  return fmt::format("{} {} {}.", option.help, lead,
                      fmt::join(option.choices, ", "));
 }
 

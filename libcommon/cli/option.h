@@ -34,6 +34,7 @@ struct Option {
   std::string group = {};  // heading in help and man page
   Completion completion = Completion::none;
   std::vector<std::string> choices = {};  // for Completion::choice
+  bool open_ended = false;                // values beside the choices are taken
   bool repeatable = false;                // otherwise a value twice is an error
   std::function<Status(std::string_view)> set = {};
   Action action = Action::run;  // what it asks for instead of a run

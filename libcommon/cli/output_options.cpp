@@ -52,7 +52,22 @@ Status set_format_by_name(CommonOptions& common, std::string_view value) {
       common, std::ranges::find(formats, value, &FormatEntry::name)->format);
 }
 
+// Endings of formats that only some tools have: not to be written as a table.
+constexpr std::array<std::string_view, 2> reserved_endings{".svg", ".pb.gz"};
+
+Status check_ending(std::string_view path) {
+  auto at = std::ranges::find_if(reserved_endings, [&](std::string_view known) {
+    return path.ends_with(known);
+  });
+  if (at == reserved_endings.end()) return {};
+  return fail(ErrorKind::usage,
+              fmt::format("format {} is not available in this tool, got '{}'",
+                          *at, printable(path)),
+              "the endings .txt, .folded and .json are");
+}
+
 Status add_output(CommonOptions& common, std::string_view value) {
+  SL_CHECK(check_ending(value));
   if (std::ranges::find(common.outputs, value) != common.outputs.end()) {
     return usage_error(fmt::format("'{}' is given twice", printable(value)));
   }

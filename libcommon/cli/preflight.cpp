@@ -57,10 +57,13 @@ std::string capability_hint(const SystemFacts& facts) {
                                           : "--cap-add SYS_ADMIN");
   }
   auto program = program_word(facts);
+  // What default_keep() keeps; PERMISSIONS in man/sightline.7.in says the same.
   return fmt::format(
       "run it as root: sudo {}; or once: sudo setcap "
-      "{},cap_sys_ptrace,cap_syslog+ep {}",
-      program, split_capabilities ? "cap_bpf,cap_perfmon" : "cap_sys_admin",
+      "{},cap_sys_ptrace,cap_syslog,cap_dac_read_search+ep {}",
+      program,
+      split_capabilities ? "cap_bpf,cap_perfmon,cap_checkpoint_restore"
+                         : "cap_sys_admin",
       program);
 }
 

@@ -78,11 +78,3 @@ check_table() {
   run "$readable/cpuprof" -p 0000004194304
   [ "${lines[0]}" = "cpuprof: no such process: 4194304" ]
 }
-
-@test "a tracepoint that does not exist is a usage error" {
-  ((EUID == 0)) || skip "tracefs is for root"
-  run "$readable/cpuprof" -e sched:no_such_tracepoint
-  [ "$status" -eq 2 ]
-  [ "${lines[0]}" = \
-    "cpuprof: --event: unknown tracepoint 'sched:no_such_tracepoint'" ]
-}

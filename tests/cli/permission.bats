@@ -52,6 +52,10 @@ hidden() {
   one_error_one_hint
   [[ ${lines[0]} == *CAP_BPF*CAP_PERFMON* ]]
   [[ ${lines[1]} == *"sudo $place/cpuprof"*setcap* ]]
+  hinted=$(grep -o 'cap_[a-z_]*' <<<"${lines[1]}" | sort)
+  page=$(sed -n 's/^caps=//p' "$BATS_TEST_DIRNAME/../../man/sightline.7" |
+    grep -o 'cap_[a-z_]*' | sort)
+  [ "$hinted" = "$page" ]
 }
 
 @test "CAP_BPF without CAP_PERFMON, and the other way round" {

@@ -86,7 +86,8 @@ constexpr auto both_missing =
     "loading BPF programs needs CAP_BPF and CAP_PERFMON, both are missing";
 constexpr auto sudo_hint =
     "run it as root: sudo /usr/bin/cpuprof; or once: sudo setcap "
-    "cap_bpf,cap_perfmon,cap_sys_ptrace,cap_syslog+ep /usr/bin/cpuprof";
+    "cap_bpf,cap_perfmon,cap_checkpoint_restore,cap_sys_ptrace,cap_syslog,"
+    "cap_dac_read_search+ep /usr/bin/cpuprof";
 constexpr auto container_hint =
     "a container needs --privileged, or --cap-add BPF --cap-add PERFMON "
     "--pid=host";
@@ -129,7 +130,8 @@ const Case capability_cases[] = {
      },
      "loading BPF programs needs CAP_SYS_ADMIN on this kernel",
      "run it as root: sudo /usr/bin/cpuprof; or once: sudo setcap "
-     "cap_sys_admin,cap_sys_ptrace,cap_syslog+ep /usr/bin/cpuprof"},
+     "cap_sys_admin,cap_sys_ptrace,cap_syslog,cap_dac_read_search+ep "
+     "/usr/bin/cpuprof"},
     {"ConfinedRoot",
      [](Needs&, SystemFacts& facts) { facts.capabilities = bit(CAP_CHOWN); },
      both_missing, container_hint},
