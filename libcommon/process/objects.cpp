@@ -10,10 +10,16 @@
 #include <algorithm>
 #include <array>
 
+#include "base/units.h"
+
 namespace sightline::process {
 namespace {
 
 using symbol::Reason;
+
+// Every frame in a file that cannot be opened asks for it again; another
+// process may lead to it by then.
+constexpr std::uint64_t retry_after_ns = ns_per_second;
 
 constexpr std::string_view deleted_suffix = " (deleted)";
 
@@ -74,7 +80,8 @@ std::size_t MappedFileHash::operator()(const MappedFile& file) const {
   return hash ^ (file.inode * 0x9e3779b97f4a7c15ULL) ^ (device << 1);
 }
 
-Objects::Objects() : most_open_files_(descriptor_share()) {
+Objects::Objects(std::uint64_t (*now)())
+    : now_(now), most_open_files_(descriptor_share()) {
   constexpr std::array<std::string_view, first_file_object> names{
       "[unknown]", "[kernel]", "[vdso]", "[anon]"};
   for (auto name : names) entries_.push_back({.name = std::string(name)});
@@ -97,14 +104,13 @@ bool Objects::room_for_another() { return open_files_ < most_open_files_; }
 void Objects::capture(ObjectId id, std::uint32_t pid, std::uint64_t start,
                       std::uint64_t end) {
   auto& entry = entries_[id];
-  if (id < first_file_object || entry.tried || !room_for_another()) return;
-  if (entry.tried_pid == pid) return;
-  entry.tried_pid = pid;
+  if (id < first_file_object || entry.fd || !room_for_another()) return;
+  auto now = now_();
+  if (now < entry.next_try_ns) return;
+  entry.next_try_ns = now + retry_after_ns;
   entry.fd = open_through_mapping(pid, start, end);
   if (!entry.fd) entry.fd = open_through_path(entry.file, entry.reason);
-  // Another process may still lead to the file when this one is gone.
-  entry.tried = static_cast<bool>(entry.fd);
-  open_files_ += entry.tried ? 1 : 0;
+  open_files_ += entry.fd ? 1 : 0;
 }
 
 Objects::Opened Objects::open(ObjectId id) {
@@ -114,7 +120,6 @@ Objects::Opened Objects::open(ObjectId id) {
   if (!fd) return {.reason = entry.reason};
   if (!room_for_another()) return {.fd = fd.get(), .own = std::move(fd)};
   entry.fd = std::move(fd);
-  entry.tried = true;
   ++open_files_;
   return {.fd = entry.fd.get()};
 }

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/handle.h"
 #include "symbol/reason.h"
 
@@ -44,7 +45,8 @@ struct MappedFileHash {
 // Not thread-safe.
 class Objects {
  public:
-  Objects();
+  // `now` is the clock that a failed capture() is remembered by.
+  explicit Objects(std::uint64_t (*now)() = monotonic_ns);
 
   // The object of a mapping; mappings without a file are told apart by what the
   // kernel writes in place of a path ("[vdso]", "//anon", "").
@@ -56,7 +58,8 @@ class Objects {
   [[nodiscard]] std::string_view name(ObjectId id) const;
 
   // Opens the file now, through the mapping of a living process. Does nothing
-  // for objects that are open already or are not files.
+  // for objects that are open already, are not files, or could not be opened
+  // less than a second ago.
   void capture(ObjectId id, std::uint32_t pid, std::uint64_t start,
                std::uint64_t end);
 
@@ -75,11 +78,11 @@ class Objects {
     std::string name;
     UniqueFd fd = {};
     symbol::Reason reason = symbol::Reason::none;
-    bool tried = false;
-    std::uint32_t tried_pid = 0;  // whose mapping led nowhere
+    std::uint64_t next_try_ns = 0;  // after a capture that failed
   };
   bool room_for_another();
 
+  std::uint64_t (*now_)();
   std::vector<Entry> entries_;
   std::unordered_map<MappedFile, ObjectId, MappedFileHash> ids_;
   std::size_t open_files_ = 0;

@@ -188,18 +188,28 @@ TEST_F(ObjectFiles, CapturedFromALivingMappingOutliveTheirDeletion) {
   EXPECT_EQ(content(objects_.open(id).fd), "\xc3 machine code");
 }
 
-TEST_F(ObjectFiles, AFailedCaptureIsTriedAgainWithAnotherProcess) {
+std::uint64_t fake_now = 0;
+
+TEST_F(ObjectFiles, AFailedCaptureIsTriedAgainAfterASecond) {
   auto path = write("a", "late");
   auto file = file_at(path);
   auto hidden = (dir_ / "hidden").string();
   fs::rename(path, hidden);
-  auto id = objects_.intern(file);
-  objects_.capture(id, 5'000'000, 0x1000, 0x2000);
-  EXPECT_EQ(objects_.open(id).reason, Reason::file_gone);
+  fake_now = 1;
+  Objects objects([] { return fake_now; });
+  auto id = objects.intern(file);
+  objects.capture(id, 5'000'000, 0x1000, 0x2000);
+  EXPECT_EQ(objects.open(id).reason, Reason::file_gone);
   fs::rename(hidden, path);
-  objects_.capture(id, self, 0x1000, 0x2000);
+  fake_now += 999'999'999;
+  objects.capture(id, self, 0x1000, 0x2000);
+  fs::rename(path, hidden);
+  EXPECT_EQ(objects.open(id).reason, Reason::file_gone) << "too early";
+  fs::rename(hidden, path);
+  fake_now += 1;
+  objects.capture(id, self, 0x1000, 0x2000);
   fs::remove(path);
-  EXPECT_EQ(content(objects_.open(id).fd), "late");
+  EXPECT_EQ(content(objects.open(id).fd), "late");
 }
 
 TEST_F(ObjectFiles, BeyondTheShareOfDescriptorsAreLentOut) {
