@@ -76,5 +76,14 @@ TEST(Help, NamesTheChoices) {
             std::string::npos);
 }
 
+TEST(Description, SaysWhetherTheChoicesAreAll) {
+  Option option{.value = "NAME", .help = "What.", .choices = {"a", "b"}};
+  EXPECT_EQ(description(option), "What. One of a, b.");
+  option.value = "NAME[,...]";
+  EXPECT_EQ(description(option), "What. Any of a, b.");
+  option.open_ended = true;
+  EXPECT_EQ(description(option), "What. Such as a, b.");
+}
+
 }  // namespace
 }  // namespace sightline::cli
