@@ -9,15 +9,16 @@ setup_file() {
   # shellcheck disable=SC2154 # set by bats
   export readable=$BATS_FILE_TMPDIR/bin
   mkdir "$readable"
-  for tool in $(cut -f 1 "$BATS_TEST_DIRNAME/options.tsv" | grep -v '^#' | sort -u); do
-    install -m 755 "$(command -v "$tool")" "$readable/"
-  done
+  cut -f 1 "$BATS_TEST_DIRNAME/options.tsv" | grep -v '^#' | sort -u |
+    while read -r tool; do
+      install -m 755 "$(command -v "$tool")" "$readable/"
+    done
   chmod a+x "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_RUN_TMPDIR/file"
 }
 
 setup() { cd "$BATS_TEST_TMPDIR" || return; }
 
-# said LINE...: the end of stderr that a usage error has beside its message.
+# The whole of stderr: message, hint, and what a usage error ends with.
 expected_stderr() {
   local tool=$1 status=$2 message=$3 hint=$4
   echo "$tool: $message"

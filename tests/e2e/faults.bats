@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2030,SC2031,SC2034,SC2154 # bats: variables of the helpers
 # Targets that go, outputs that fail, signals, and the status of a command.
 
 bats_require_minimum_version 1.5.0
@@ -149,18 +150,18 @@ ended_pid() {
 @test "SIGINT, SIGTERM and SIGHUP end the measurement with a report" {
   background "$workloads/spin" 100
   for signal in INT TERM HUP; do
-    profile -q -F 999 -p "$last" -o $signal.json
+    profile -q -F 999 -p "$last" -o "$signal.json"
     # Something to report: a first snapshot shows that samples came.
     snapshot_has_samples() {
       kill -USR1 "$tool"
-      [ -s $signal.json ] && [ "$(samples true $signal.json)" -gt 0 ]
+      [ -s "$signal.json" ] && [ "$(samples true "$signal.json")" -gt 0 ]
     }
     until_true snapshot_has_samples
-    finish $signal
+    finish "$signal"
     [ "$status" -eq 0 ]
     [ ! -s err ]
-    check_ledger $signal.json
-    [ "$(samples '.process == "spin"' $signal.json)" -gt 0 ]
+    check_ledger "$signal.json"
+    [ "$(samples '.process == "spin"' "$signal.json")" -gt 0 ]
   done
 }
 
@@ -236,7 +237,7 @@ ended_pid() {
 @test "a command's own status is passed on" {
   for wanted in 0 1 42 255; do
     run cpuprof -q -o out.json -- sh -c "exit $wanted"
-    [ "$status" -eq $wanted ]
+    [ "$status" -eq "$wanted" ]
     check_ledger out.json
   done
   for signal in TERM KILL PIPE SEGV; do

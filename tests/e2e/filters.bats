@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2030,SC2031,SC2034,SC2154 # bats: variables of the helpers
 # Every filter lets through what it names and counts what it leaves out.
 
 load helpers
@@ -39,10 +40,10 @@ pids_in() { records 'select(.type == "stack").pid' "$1" | sort -un | xargs; }
 
 @test "-L: one thread of many" {
   background "$workloads/threads" 8 100000
-  until_true test "$(ls "/proc/$last/task" | wc -l)" -ge 1
-  has_nine() { [ "$(find "/proc/$last/task" -mindepth 1 -maxdepth 1 | wc -l)" -eq 9 ]; }
+  threads() { find "/proc/$last/task" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort -n; }
+  has_nine() { [ "$(threads | wc -l)" -eq 9 ]; }
   until_true has_nine
-  tid=$(find "/proc/$last/task" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort -n | tail -n 1)
+  tid=$(threads | tail -n 1)
   cpuprof -q -F 999 -d 1 -L "$tid" --by tid -o out.json
   check_ledger out.json
   [ "$(records 'select(.type == "stack").tid' out.json | sort -u)" = "$tid" ]

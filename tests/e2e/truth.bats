@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2030,SC2031,SC2034,SC2154 # bats: variables of the helpers
 # Against workloads whose profile is known, and against perf.
 
 load helpers
@@ -135,14 +136,14 @@ check_cpu_time() {
 }
 
 @test "100,003 different stacks, each exactly once" {
-  cpuprof -q -e page-faults --period 1 -o out.json -- "$workloads/unique_stacks" 100003 10000
-  tail -n 1 out.json
-  check_ledger out.json table_full recursion stack_missing ring_full sideband_lost
-  jq -c 'select(.type == "stack" and .frames[-1].name == "fault")
-         | [.count, .events, ([.frames[].name] | join(";"))]' out.json >faults
+  # As JSON they would be 300 MB; what is lost stands on stderr.
+  cpuprof -q -e page-faults --period 1 -o out.folded -- "$workloads/unique_stacks" 100003 10000 2>err
+  cat err
+  [ ! -s err ]
+  grep -E ';fault [0-9]+$' out.folded >faults
   [ "$(wc -l <faults)" -eq 100003 ]
-  [ "$(cut -d , -f 1,2 faults | sort -u)" = "[1,1" ]
   [ "$(sort -u faults | wc -l)" -eq 100003 ]
+  [ "$(awk '{ print $NF }' faults | sort -u)" = 1 ]
 }
 
 @test "page faults are counted exactly" {
