@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "base/units.h"
 #include "perf/event.h"
 #include "process/users.h"
 
@@ -56,8 +59,28 @@ void add_own_options(cli::OptionTable& table, Options& options) {
              }});
 }
 
-// Nanoseconds and occurrences have no sum.
-Status check_units(const std::vector<std::string>& names) {
+// A sample with both stacks takes some 15 us (make bench). The kernel's own cap
+// is ten times what a machine survives with a timer that it cannot slow down:
+// at 100,000 Hz nothing else runs, and nothing can end it.
+constexpr std::uint64_t most_timer_hz = 20'000;
+
+Status check_rate(const Options& options, bool timed) {
+  const auto& common = options.common;
+  auto shortest = ns_per_second / most_timer_hz;
+  bool too_often = common.frequency_hz.value_or(0) > most_timer_hz ||
+                   common.period.value_or(shortest) < shortest;
+  if (!timed || !too_often) return {};
+  return fail(ErrorKind::usage,
+              fmt::format("a CPU takes at most {} timer samples a second "
+                          "(--period {}): more would leave it no time for "
+                          "anything else",
+                          most_timer_hz, shortest));
+}
+
+// Nanoseconds and occurrences have no sum. Without -e the event is a timer, or
+// as frequent.
+Status check_events(const Options& options) {
+  const auto& names = options.common.events;
   std::size_t timed = 0;
   std::size_t all = 0;
   for (const auto& name : names) {
@@ -66,7 +89,7 @@ Status check_units(const std::vector<std::string>& names) {
       ++all;
     }
   }
-  if (timed == 0 || timed == all) return {};
+  if (timed == 0 || timed == all) return check_rate(options, timed == all);
   return fail(ErrorKind::usage,
               "--event: cpu-clock and task-clock cannot be sampled beside "
               "other events",
@@ -119,7 +142,7 @@ cli::OptionTable option_table(Options& options) {
 
 Status check(const Options& options) {
   SL_CHECK(check_idle(options));
-  SL_CHECK(check_units(options.common.events));
+  SL_CHECK(check_events(options));
   if (!options.command.empty() &&
       (!options.common.pids.empty() || !options.common.tids.empty())) {
     return fail(ErrorKind::usage, "-p and -L cannot be used with a command");
