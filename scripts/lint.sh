@@ -56,10 +56,11 @@ room_units() {
                       | gsub("/"; "-") | "\($units)/\(.).cpp")})
     | group_by(.unit)
     | map({directory: .[0].directory, file: .[0].unit,
-           command: ((.[0].file as $first | .[0].unit as $unit
-                      | .[0].command | split($first) | join($unit))
-                     + ([.[].command | scan(" (?:-D|-I|-isystem )[^ ]+")]
-                        | unique | add)),
+           command: (.[0].file as $first | .[0].unit as $unit
+                     | ([.[].command | scan(" (?:-D|-I|-isystem )[^ ]+")]
+                        | unique | add) as $flags
+                     | .[0].command | split($first) | join($unit)
+                     | split(" -o ") | join($flags + " -o ")),
            sources: map(.file)})' \
     "$build/compile_commands.json" >"$1/compile_commands.json"
   jq -r '.[] | .file as $unit | .sources[] | "\($unit) \(.)"' \
