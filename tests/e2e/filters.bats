@@ -39,10 +39,10 @@ pids_in() { records 'select(.type == "stack").pid' "$1" | sort -un | xargs; }
 }
 
 @test "-L: one thread of many" {
-  background "$workloads/threads" 8 100000
+  background "$workloads/threads" 3 100000
   threads() { find "/proc/$last/task" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort -n; }
-  has_nine() { [ "$(threads | wc -l)" -eq 9 ]; }
-  until_true has_nine
+  has_four() { [ "$(threads | wc -l)" -eq 4 ]; }
+  until_true has_four
   tid=$(threads | tail -n 1)
   cpuprof -q -F 999 -d 1 -L "$tid" --by tid -o out.json
   check_ledger out.json
