@@ -48,13 +48,20 @@ Result<Reports> Reports::open(const Options& options) {
   return reports;
 }
 
+Status Reports::Output::write(const Measurement& measurement, ReportKind kind) {
+  SL_CHECK(sink.begin_report());
+  SL_CHECK(view->show(measurement, kind, sink));
+  return sink.commit();
+}
+
+// A terminal that is gone, or a full disk, must not cost the other outputs.
 Status Reports::write(const Measurement& measurement, ReportKind kind) {
-  for (auto& [sink, view] : outputs_) {
-    SL_CHECK(sink.begin_report());
-    SL_CHECK(view->show(measurement, kind, sink));
-    SL_CHECK(sink.commit());
+  Status first;
+  for (auto& output : outputs_) {
+    auto status = output.write(measurement, kind);
+    if (first && !status) first = std::move(status);
   }
-  return {};
+  return first;
 }
 
 int Reports::watched_fd() const {

@@ -60,6 +60,8 @@ class Reports {
   struct Output {
     output::Sink sink;
     std::unique_ptr<View> view;
+
+    Status write(const Measurement& measurement, ReportKind kind);
   };
   std::vector<Output> outputs_;
 };

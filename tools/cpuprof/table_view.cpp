@@ -52,6 +52,9 @@ class TableView : public View {
     text += functions(measurement);
     text += stacks(measurement);
     text += losses(measurement.span.ledger);
+    if (measurement.profile.total().count == 0) {
+      text += left_out(measurement.span.ledger);
+    }
     return sink.write(text);
   }
 
@@ -208,6 +211,11 @@ class TableView : public View {
           fit(fmt::format("          … {} more", root_first.size() - shown));
     }
     return text;
+  }
+
+  // An empty table says whether there was nothing, or nothing that was wanted.
+  static std::string left_out(const bpf::Ledger& ledger) {
+    return reasons("left out", bpf::describe(ledger, bpf::LossClass::filtered));
   }
 
   // Never cut: a line for each reason.
