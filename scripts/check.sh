@@ -14,7 +14,7 @@ unset COLUMNS NO_COLOR
 export CCACHE_NOHASHDIR=1
 
 lanes=(unit cli e2e kernels static lint drift)
-heavy_lanes=(dev)
+heavy_lanes=(dev tidy)
 passed=0 failed=0 skipped=0
 
 # tally LOG: adds up a log's verdicts, and shows those that did not pass with
@@ -121,6 +121,8 @@ lane_static() {
 }
 
 lane_lint() { scripts/lint.sh build; }
+
+lane_tidy() { scripts/lint.sh build tidy; }
 
 lane_drift() {
   local output
