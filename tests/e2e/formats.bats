@@ -113,7 +113,7 @@ is_harmless() {
 @test "-i appends to files as the reports come" {
   background "$workloads/spin" 100
   profile -q -F 999 -p "$last" -i 100ms -o out.json
-  two_intervals() { [ "$(records 'select(.type == "interval").index' out.json 2>/dev/null | tail -n 1)" = 1 ]; }
+  two_intervals() { [ "$(records 'select(.type == "interval").index' out.json 2>/dev/null | wc -l)" -ge 2 ]; }
   until_true two_intervals
   finish INT
   [ "$status" -eq 0 ]
@@ -136,7 +136,7 @@ is_harmless() {
 @test "a table fits 80 columns, and nothing is cut in a pipe" {
   background "$workloads/spin" 100
   cpuprof -q -F 999 -d 500ms --width 80 >narrow
-  [ "$(awk 'length($0) > 80' narrow | wc -l)" -eq 0 ]
+  [ "$(wc -L <narrow)" -le 80 ]
   cpuprof -q -F 999 -d 500ms --color always >colored
   grep -q $'\e\[' colored
   cpuprof -q -F 999 -d 500ms >plain
