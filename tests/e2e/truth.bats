@@ -140,7 +140,7 @@ check_cpu_time() {
   # loader has no frame pointers: some of its stacks run into the limit.
   cpuprof -q -e page-faults --period 1 -o out.folded -- "$workloads/unique_stacks" 100003 10000 2>err
   cat err
-  [ -z "$(grep -vE '^cpuprof: lost: none; partial: [0-9]+ user stack deeper than the limit$' err)" ]
+  [ "$(grep -cvE '^cpuprof: lost: none; partial: [0-9]+ user stack deeper than the limit$' err)" -eq 0 ]
   grep -E ';fault [0-9]+$' out.folded >faults
   [ "$(wc -l <faults)" -eq 100003 ]
   [ "$(sort -u faults | wc -l)" -eq 100003 ]
