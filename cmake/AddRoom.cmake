@@ -6,5 +6,5 @@ function(add_room name)
   add_library(room_${name} STATIC ${ROOM_SOURCES})
   target_include_directories(room_${name} PUBLIC ${CMAKE_SOURCE_DIR}/libcommon
                                                  ${CMAKE_SOURCE_DIR}/bpf/include)
-  target_link_libraries(room_${name} PUBLIC fmt::fmt-header-only ${ROOM_DEPENDS})
+  target_link_libraries(room_${name} PUBLIC fmt_library ${ROOM_DEPENDS})
 endfunction()

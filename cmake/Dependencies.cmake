@@ -7,6 +7,8 @@ find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 
+add_library(fmt_library STATIC ${CMAKE_SOURCE_DIR}/cmake/fmt_library.cpp)
+
 # libiberty has no pkg-config file: it demangles C++ and Rust.
 find_path(LIBIBERTY_INCLUDE demangle.h PATH_SUFFIXES libiberty REQUIRED)
 find_library(LIBIBERTY_LIBRARY libiberty.a REQUIRED)

@@ -2,15 +2,19 @@
 #include "cli/command.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <csignal>
+#include <cstdlib>
 #include <utility>
 
 #include "base/file.h"
+#include "base/text.h"
+#include "cli/exit_status.h"
 
 namespace sightline::cli {
 namespace {
@@ -27,12 +31,13 @@ Result<Pipe> make_pipe() {
   return Pipe{UniqueFd(fds[0]), UniqueFd(fds[1])};
 }
 
-// A program that starts with our ignored or blocked signals would behave
-// differently under the tool than without it.
+// Ours, and what whoever started us left ignored, which exec keeps: a program
+// runs under the tool as it does from a shell. Refused for SIGKILL and SIGSTOP,
+// which are default always.
 void restore_signals() {
-  for (int number : {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD}) {
-    struct sigaction action{};
-    action.sa_handler = SIG_DFL;
+  struct sigaction action{};
+  action.sa_handler = SIG_DFL;
+  for (int number = 1; number <= SIGRTMAX; ++number) {
     ::sigaction(number, &action, nullptr);
   }
   sigset_t none;
@@ -67,10 +72,49 @@ class InterruptsBlocked {
   ::execvp(arguments[0], arguments);
   int err = errno;
   [[maybe_unused]] auto wrote = ::write(verdict, &err, sizeof(err));
-  ::_exit(err == ENOENT ? 127 : 126);
+  ::_exit(exec_failure(err));
+}
+
+int access_error(const std::string& path) {
+  return ::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0 ? 0 : errno;
+}
+
+// What execvp takes without PATH (confstr(3), _CS_PATH).
+std::string search_path() {
+  const char* path = std::getenv("PATH");
+  return path != nullptr ? path : "/bin:/usr/bin";
+}
+
+// 0, or what execvp would fail with: EACCES if any place had it.
+int search_error(const std::string& name) {
+  if (name.find('/') != std::string::npos) return access_error(name);
+  int found = ENOENT;
+  auto path = search_path();
+  for (auto directory : split(path, ':')) {
+    auto place = directory.empty() ? "." : std::string(directory);
+    int err = access_error(place + "/" + name);
+    if (err == 0) return 0;
+    if (err == EACCES) found = err;
+  }
+  return found;
 }
 
 }  // namespace
+
+int exec_failure(int err) {
+  return err == ENOENT ? status_not_found : status_not_executable;
+}
+
+Error cannot_run(const std::string& name, int err) {
+  auto what = fmt::format("cannot run '{}'", printable(name));
+  return fail_errno(std::move(what), err).error();
+}
+
+Status find_command(const std::string& name) {
+  int err = search_error(name);
+  if (err == 0) return {};
+  return std::unexpected(cannot_run(name, err));
+}
 
 Result<Command> Command::spawn(const std::vector<std::string>& arguments) {
   auto gate = SL_TRY(make_pipe());

@@ -13,6 +13,18 @@
 
 namespace sightline::cli {
 
+// Whether the command could be started, looked for along PATH as execvp(3)
+// does. Fails with errno; exec_failure() is the status for it. For the checks
+// before anything is opened: the exec itself may still be refused.
+Status find_command(const std::string& name);
+
+// 127 when a command is not there, 126 when it is not executable (`err` is
+// what exec gave), as shells have it.
+int exec_failure(int err);
+
+// The message for it: "cannot run 'name': No such file or directory".
+Error cannot_run(const std::string& name, int err);
+
 // Owns the child: a command that was never released is ended. Not thread-safe.
 class Command {
  public:

@@ -212,9 +212,8 @@ Result<int> Profiler::run() {
   if (command_) {
     int err = SL_TRY(command_->release());
     if (err != 0) {
-      auto reason = fail_errno(
-          fmt::format("cannot run '{}'", printable(options_.command[0])), err);
-      cli::say(cli::error_message("cpuprof", reason.error()));
+      auto reason = cli::cannot_run(options_.command[0], err);
+      cli::say(cli::error_message("cpuprof", reason));
       return command_->wait();
     }
   }

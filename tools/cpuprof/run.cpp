@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/command.h"
 #include "cli/exit_status.h"
 #include "cli/features.h"
 #include "cli/program.h"
@@ -41,9 +42,15 @@ Result<int> run(std::span<char* const> argv) {
   }
   options.command = std::move(parsed.command);
   SL_CHECK(check(options));
+  if (options.command.empty()) return profile(options, argv);
+  // With a command, each failure has a status of its own.
+  auto found = cli::find_command(options.command[0]);
+  if (!found) {
+    cli::say(cli::error_message("cpuprof", found.error()));
+    return cli::exec_failure(found.error().err);
+  }
   auto status = profile(options, argv);
-  if (status || options.command.empty()) return status;
-  // With a command, the tool's own failure has a status of its own.
+  if (status) return status;
   cli::say(cli::error_message("cpuprof", status.error()));
   return cli::status_command_failed;
 }
