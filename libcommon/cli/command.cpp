@@ -75,8 +75,8 @@ class InterruptsBlocked {
   ::_exit(exec_failure(err));
 }
 
-int access_error(const std::string& path) {
-  return ::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0 ? 0 : errno;
+bool may(const std::string& path, int mode) {
+  return ::faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) == 0;
 }
 
 // What execvp takes without PATH (confstr(3), _CS_PATH).
@@ -85,18 +85,22 @@ std::string search_path() {
   return path != nullptr ? path : "/bin:/usr/bin";
 }
 
-// 0, or what execvp would fail with: EACCES if any place had it.
+// 0 or an errno. A directory that may not be searched has nothing for us, as
+// shells see it; execvp would call that EACCES.
 int search_error(const std::string& name) {
-  if (name.find('/') != std::string::npos) return access_error(name);
-  int found = ENOENT;
+  if (name.empty()) return ENOENT;
+  if (name.find('/') != std::string::npos) {
+    return may(name, X_OK) ? 0 : errno;
+  }
+  int err = ENOENT;
   auto path = search_path();
   for (auto directory : split(path, ':')) {
     auto place = directory.empty() ? "." : std::string(directory);
-    int err = access_error(place + "/" + name);
-    if (err == 0) return 0;
-    if (err == EACCES) found = err;
+    auto file = place + "/" + name;
+    if (may(file, X_OK)) return 0;
+    if (may(file, F_OK)) err = EACCES;
   }
-  return found;
+  return err;
 }
 
 }  // namespace

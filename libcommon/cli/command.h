@@ -13,8 +13,8 @@
 
 namespace sightline::cli {
 
-// Whether the command could be started, looked for along PATH as execvp(3)
-// does. Fails with errno; exec_failure() is the status for it. For the checks
+// Whether the command could be started, looked for along PATH as shells do.
+// Fails with errno; exec_failure() is the status for it. For the checks
 // before anything is opened: the exec itself may still be refused.
 Status find_command(const std::string& name);
 
