@@ -21,7 +21,7 @@ check: ## install what is missing, build, and pass all tests
 	$(NEEDS)
 	scripts/check.sh
 
-check-all: ## check, and what is heavy: the sanitizers, clang-tidy
+check-all: ## check, and what is heavy: the sanitizers, 132 CPUs
 	$(NEEDS)
 	scripts/check.sh all
 

@@ -13,8 +13,8 @@ unset COLUMNS NO_COLOR
 # The builds differ in how they link: what one compiled, ccache gives the other.
 export CCACHE_NOHASHDIR=1
 
-lanes=(unit cli e2e kernels static lint drift)
-heavy_lanes=(dev tidy)
+lanes=(unit cli e2e kernels static lint tidy drift)
+heavy_lanes=(dev many_cpus)
 passed=0 failed=0 skipped=0
 
 # tally LOG: adds up a log's verdicts, and shows those that did not pass with
@@ -100,6 +100,21 @@ lane_kernels() {
   expect "$count" "this kernel" scripts/run-root.sh "$store/root" dynamic static
 }
 
+# A machine with more CPUs than a mask of 128 bits holds.
+lane_many_cpus() {
+  local store=build/kernels count
+  ((EUID == 0)) || { echo "SKIP many_cpus: needs root"; return; }
+  mkdir -p "$store"
+  scripts/fetch-kernels.sh
+  [[ -e $store/bookworm/vmlinuz ]] ||
+    { echo "SKIP many_cpus: $(cat "$store/bookworm/skip")"; return; }
+  tests/kernels/make-guest.sh build/bin build/static/bin \
+    build/tests/workloads/spin_static "$store" || return
+  count=$((2 * $(checks_in tests/kernels/many-cpus/*.sh) + 1))
+  expect "$count" "132 CPUs" scripts/run-kernel.sh "$store/bookworm/vmlinuz" \
+    "$store/initramfs.cpio" 900 132 many-cpus
+}
+
 lane_static() {
   local root=build/root-trixie tool
   ((EUID == 0)) || { echo "SKIP static: needs root"; return; }
@@ -171,7 +186,7 @@ main() {
   mkdir -p "$logs"
   # The sources of the tests are read with what the release build was told.
   [[ $* == dev ]] || build_preset release build
-  [[ ! " $* " =~ \ (kernels|static)\  ]] || build_preset static build/static
+  [[ ! " $* " =~ \ (kernels|many_cpus|static)\  ]] || build_preset static build/static
   [[ ! " $* " =~ \ dev\  ]] || build_preset dev build/dev
   for name; do
     lane "$name" "lane_$name"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # lint.sh [BUILD [tidy]]: reads every tracked file with the tools that know it,
 # and prints one verdict a rule, or a file: PASS or FAIL, a name, and what is
-# wrong. With `tidy` it is clang-tidy's turn, which takes longer than all else
-# together; BUILD (default: build) holds the compile_commands.json for it.
+# wrong. With `tidy` it is clang-tidy's turn; BUILD (default: build) holds the
+# compile_commands.json for it.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 build=${1:-build}

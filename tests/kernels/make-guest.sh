@@ -20,7 +20,7 @@ copy_program() {
 }
 
 rm -rf "$root"
-mkdir -p "$root"/{bin,dev,etc,lab/checks,proc,sys,tmp}
+mkdir -p "$root"/{bin,dev,etc,lab,proc,sys,tmp}
 copy_program "$(command -v busybox)" /bin/busybox
 for applet in $(busybox --list); do
   [[ $applet == busybox ]] || ln -s busybox "$root/bin/$applet"
@@ -32,8 +32,8 @@ for checks in "$here"/checks/*.sh; do
   tool=$(basename "$checks" .sh)
   copy_program "$dynamic/$tool" "/lab/dynamic/$tool"
   copy_program "$static/$tool" "/lab/static/$tool"
-  cp "$checks" "$root/lab/checks/"
 done
+cp -r "$here/checks" "$here/many-cpus" "$root/lab/"
 cp "$here/verdicts.sh" "$root/lab/"
 install "$here/init" "$root/init"
 printf 'root:x:0:0:root:/:/bin/sh\n' >"$root/etc/passwd"

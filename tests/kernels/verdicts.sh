@@ -5,7 +5,8 @@
 #
 #   PASS VARIANT TOOL CHECK      FAIL VARIANT TOOL CHECK, then its output
 #
-# A check is a function check_NAME of checks/TOOL.sh. It runs in a directory of
+# A check is a function check_NAME of checks/TOOL.sh, or of another folder's
+# that $checks names. It runs in a directory of
 # its own with the variant's binaries first in PATH, and passes by ending with
 # status 0. Written for busybox, which is all that a guest has.
 lab=$(cd "$(dirname "$0")" && pwd)
@@ -27,7 +28,7 @@ run_check() {
 }
 
 for variant; do
-  for file in "$lab"/checks/*.sh; do
+  for file in "$lab/${checks:-checks}"/*.sh; do
     tool=$(basename "$file" .sh)
     for check in $(checks_of "$file"); do
       if output=$(run_check "$file" "$variant" "$check"); then
