@@ -50,6 +50,7 @@ void Table::on_fork(std::uint32_t pid, std::uint32_t parent,
   auto image = std::make_shared<Image>();
   image->since_ns = time_ns;
   image->space = from->space;
+  image->root = from->root;
   if (!from->space) {
     bool deep = from->generation == most_generations;
     image->parent = deep ? from->parent : from;
@@ -71,6 +72,7 @@ void Table::on_exec(std::uint32_t pid, std::uint64_t time_ns) {
   auto image = std::make_shared<Image>();
   image->since_ns = time_ns;
   image->space = std::make_shared<AddressSpace>();
+  image->root = before.root;
   life.images.push_back(std::move(image));
 }
 
@@ -124,8 +126,22 @@ void Table::see(const ImageSeen& seen) {
   auto [at, added] = seen_.try_emplace(seen.key, Seen{seen});
   if (!added || seen.kernel_thread || seen.key.pid == 0) return;
   auto& image = *current_life(seen.key.pid).images.back();
-  bool known = image.space != nullptr;
-  if (!known && is_same_process(seen)) take_snapshot(seen.key.pid, image);
+  if (!is_same_process(seen)) return;
+  image.root = roots_.of(seen.key.pid);
+  if (!image.space) take_snapshot(seen.key.pid, image);
+  if (image.space) capture_files(seen.key.pid, image);
+}
+
+// What may be gone by the time that a name is wanted: all files of another
+// root, which ends with its container; of our own the program itself, which
+// who builds and tests software deletes as soon as it has run.
+void Table::capture_files(std::uint32_t pid, const Image& image) {
+  for (const auto& mapping : image.space->mappings()) {
+    if (mapping.object < first_file_object) continue;
+    objects_.capture(mapping.object, pid, mapping.start, mapping.end,
+                     image.root);
+    if (!image.root) return;
+  }
 }
 
 const ImageSeen* Table::find(const ImageKey& key) const {
@@ -165,7 +181,7 @@ Location Table::locate(const ImageKey& key, std::uint64_t address,
   auto location = image.space->locate(address, from_ns);
   if (location.mapping != nullptr) {
     objects_.capture(location.object, key.pid, location.mapping->start,
-                     location.mapping->end);
+                     location.mapping->end, image.root);
   }
   return location;
 }
@@ -184,7 +200,9 @@ void Table::forget(std::uint64_t before_ns) {
   }
   for (auto& [pid, lives] : lives_) {
     std::erase_if(lives, [&](const Life& life) {
-      return life.exit_ns != 0 && life.exit_ns < before_ns;
+      if (life.exit_ns == 0 || life.exit_ns >= before_ns) return false;
+      // A process outlives its first thread, whose end this was.
+      return &life != &lives.back() || is_gone(pid);
     });
     for (auto& life : lives) forget_images(life, before_ns);
   }

@@ -15,6 +15,7 @@
 #include "process/address_space.h"
 #include "process/objects.h"
 #include "process/proc.h"
+#include "process/roots.h"
 
 namespace sightline::process {
 
@@ -79,6 +80,7 @@ class Table {
     std::shared_ptr<AddressSpace>
         space;                      // shared after a fork, until it differs
     std::shared_ptr<Image> parent;  // whose mappings a fork shares
+    Root root;                      // what its paths start from
     std::uint32_t generation = 0;   // length of the chain of parents
     symbol::Reason reason = symbol::Reason::process_gone;
   };
@@ -97,11 +99,13 @@ class Table {
   Life& current_life(std::uint32_t pid);
   std::shared_ptr<Image> image_at(std::uint32_t pid, std::uint64_t time_ns);
   void take_snapshot(std::uint32_t pid, Image& image);
+  void capture_files(std::uint32_t pid, const Image& image);
   static bool inherit_space(Image& image);
   static AddressSpace& own_space(Image& image);
   static void forget_images(Life& life, std::uint64_t before_ns);
 
   Objects& objects_;
+  Roots roots_;
   std::unordered_map<std::uint32_t, std::vector<Life>> lives_;
   std::unordered_map<ImageKey, Seen, ImageKeyHash> seen_;
 };
