@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // late_leader MS LIBRARY FUNCTION: the first thread ends at once; another one
-// then loads the library and calls its function for MS milliseconds of CPU time.
+// then loads the library and calls its function for MS milliseconds of CPU
+// time.
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
