@@ -73,6 +73,7 @@ void Table::on_exec(std::uint32_t pid, std::uint64_t time_ns) {
   image->since_ns = time_ns;
   image->space = std::make_shared<AddressSpace>();
   image->root = before.root;
+  image->namespace_pid = before.namespace_pid;
   life.images.push_back(std::move(image));
 }
 
@@ -128,19 +129,23 @@ void Table::see(const ImageSeen& seen) {
   auto& image = *current_life(seen.key.pid).images.back();
   if (!is_same_process(seen)) return;
   image.root = roots_.of(seen.key.pid);
+  image.namespace_pid = read_namespace_pid(seen.key.pid).value_or(0);
   if (!image.space) take_snapshot(seen.key.pid, image);
-  if (image.space) capture_files(seen.key.pid, image);
+  capture_files(seen.key.pid, image.root);
 }
 
 // What may be gone by the time that a name is wanted: all files of another
 // root, which ends with its container; of our own the program itself, which
-// who builds and tests software deletes as soon as it has run.
-void Table::capture_files(std::uint32_t pid, const Image& image) {
-  for (const auto& mapping : image.space->mappings()) {
-    if (mapping.object < first_file_object) continue;
-    objects_.capture(mapping.object, pid, mapping.start, mapping.end,
-                     image.root);
-    if (!image.root) return;
+// who builds and tests software deletes as soon as it has run. Read from /proc,
+// because the side-band's latest records have not settled yet.
+void Table::capture_files(std::uint32_t pid, const Root& root) {
+  auto maps = read_maps(pid);
+  if (!maps) return;
+  for (const auto& line : *maps) {
+    auto object = objects_.intern(line.file);
+    if (object < first_file_object) continue;
+    objects_.capture(object, pid, line.start, line.end, root);
+    if (!root) return;
   }
 }
 
@@ -164,6 +169,23 @@ std::shared_ptr<Table::Image> Table::image_at(std::uint32_t pid,
   return image;
 }
 
+Table::Image& Table::image_of(Seen& seen) {
+  if (!seen.image) {
+    seen.image = image_at(seen.report.key.pid, seen.report.time_ns);
+  }
+  return *seen.image;
+}
+
+std::optional<Table::Surroundings> Table::surroundings(const ImageKey& key) {
+  auto at = seen_.find(key);
+  if (at == seen_.end() || key.pid == 0) return std::nullopt;
+  auto& image = image_of(at->second);
+  auto pid = image.namespace_pid != 0 ? image.namespace_pid : key.pid;
+  const auto& report = at->second.report;
+  return Surroundings{image.root, pid, report.uid, report.start_boottime_ns,
+                      inherit_space(image) ? image.space.get() : nullptr};
+}
+
 Location Table::locate(const ImageKey& key, std::uint64_t address,
                        std::uint64_t from_ns) {
   auto at = seen_.find(key);
@@ -175,8 +197,7 @@ Location Table::locate(const ImageKey& key, std::uint64_t address,
   }
   auto& seen = at->second;
   seen.used_ns = monotonic_ns();
-  if (!seen.image) seen.image = image_at(key.pid, seen.report.time_ns);
-  auto& image = *seen.image;
+  auto& image = image_of(seen);
   if (!inherit_space(image)) return {.offset = address, .reason = image.reason};
   auto location = image.space->locate(address, from_ns);
   if (location.mapping != nullptr) {

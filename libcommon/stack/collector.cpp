@@ -205,7 +205,9 @@ ProcessId Collector::process_of(const sample_key& key) {
   auto id = profile_.process(key.pid, key.start_ns);
   auto& process = profile_.process_at(id);
   const auto* seen = processes_.find(image_of(key));
-  if (seen == nullptr) return id;
+  // Rows come in no order; the process is what it executed last.
+  if (seen == nullptr || key.exec_id < process.exec_id) return id;
+  process.exec_id = key.exec_id;
   process.uid = seen->uid;
   process.comm = seen->comm;
   process.known = true;

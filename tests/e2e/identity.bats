@@ -98,7 +98,8 @@ SH
   [ "$(samples '.frames[-1].name == "hot_sixty" and .comm == "spin"' out.json)" -gt 20 ]
   [ "$(samples '(.frames | any(.name == "before_exec")) and .comm != "reexec"' out.json)" -eq 0 ]
   [ "$(samples '(.frames | any(.name | . != null and startswith("hot_"))) and .comm != "spin"' out.json)" -eq 0 ]
-  [ "$(records 'select(.type == "stack" and (.comm == "spin" or .comm == "reexec")).pid' out.json | sort -u | wc -l)" -eq 1 ]
+  [ "$(records 'select(.type == "stack" and (.comm == "spin" or .comm == "reexec")) | [.pid, .process]' out.json | sort -u | wc -l)" -eq 1 ]
+  [ "$(samples '.comm == "reexec" and .process != "spin"' out.json)" -eq 0 ]
 }
 
 @test "code that is loaded after the first thread has ended" {
