@@ -11,6 +11,14 @@ std::string_view text(Reason reason) {
       return "not mapped";
     case Reason::anonymous:
       return "generated code";
+    case Reason::no_jit_map:
+      return "generated code without a perf map";
+    case Reason::jit_map_refused:
+      return "perf map not trusted";
+    case Reason::jitdump_refused:
+      return "jitdump not trusted";
+    case Reason::jitdump_clock:
+      return "jitdump with another clock";
     case Reason::mapping_changed:
       return "mapping changed";
     case Reason::other_namespace:

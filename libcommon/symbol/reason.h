@@ -12,6 +12,10 @@ enum class Reason : std::uint8_t {
   none,                // it has a name
   not_mapped,          // no mapping of the process holds the address
   anonymous,           // memory without a file: JIT or generated code
+  no_jit_map,          // generated code, and neither perf map nor jitdump
+  jit_map_refused,     // the perf map is not the process's own, or no file
+  jitdump_refused,     // the same of a jitdump, or it is none
+  jitdump_clock,       // the jitdump's times are not of CLOCK_MONOTONIC
   mapping_changed,     // the range was unmapped or reused in the meantime
   other_namespace,     // of a process outside the tool's PID namespace
   process_gone,        // exited before its mappings were read
