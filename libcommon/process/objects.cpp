@@ -105,7 +105,7 @@ std::size_t MappedFileHash::operator()(const MappedFile& file) const {
 Objects::Objects(std::uint64_t (*now)())
     : now_(now), most_open_files_(descriptor_share()) {
   constexpr std::array<std::string_view, first_file_object> names{
-      "[unknown]", "[kernel]", "[vdso]", "[anon]"};
+      "[unknown]", "[kernel]", "[vdso]", "[anon]", "[jit]"};
   for (auto name : names) entries_.push_back({.name = std::string(name)});
 }
 

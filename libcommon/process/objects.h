@@ -25,7 +25,8 @@ inline constexpr ObjectId no_object = 0;
 inline constexpr ObjectId kernel_object = 1;
 inline constexpr ObjectId vdso_object = 2;
 inline constexpr ObjectId anonymous_object = 3;
-inline constexpr ObjectId first_file_object = 4;
+inline constexpr ObjectId jit_object = 4;  // anonymous, and named all the same
+inline constexpr ObjectId first_file_object = 5;
 
 // A mapped file as /proc/PID/maps and PERF_RECORD_MMAP2 tell it. The path is
 // the process's own view, raw bytes, and is never trusted: it is followed

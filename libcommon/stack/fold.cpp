@@ -11,8 +11,7 @@ using output::FrameKind;
 
 FrameKind kind_of(const Function& function) {
   if (function.kernel) return FrameKind::kernel;
-  bool jit = function.reason == symbol::Reason::anonymous;
-  return jit ? FrameKind::jit : FrameKind::plain;
+  return function.jit ? FrameKind::jit : FrameKind::plain;
 }
 
 }  // namespace

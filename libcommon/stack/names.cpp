@@ -19,7 +19,10 @@ Function unnamed(std::string object, bool kernel, Reason reason) {
   bool is_state = reason == Reason::guest || reason == Reason::idle;
   auto name = is_state ? fmt::format("[{}]", symbol::text(reason))
                        : fmt::format("[{}: {}]", label, symbol::text(reason));
-  return {std::move(name), std::move(object), kernel, reason};
+  return {.name = std::move(name),
+          .object = std::move(object),
+          .kernel = kernel,
+          .reason = reason};
 }
 
 Function function_from(const Named& named, std::string_view object,
@@ -31,7 +34,7 @@ Function function_from(const Named& named, std::string_view object,
                                                : named.reason;
     return unnamed(std::move(where), kernel, reason);
   }
-  return {named.name, std::move(where), kernel, Reason::none};
+  return {.name = named.name, .object = std::move(where), .kernel = kernel};
 }
 
 }  // namespace
@@ -61,15 +64,28 @@ void Names::resolve(const FrameTable& frames) {
   functions_of_.resize(frames.size());
   for (auto id = first; id < frames.size(); ++id) {
     const auto& frame = frames.at(id);
-    bool kernel = frame.object == process::kernel_object;
-    if (frame.reason == Reason::none) {
+    bool in_file =
+        frame.reason == Reason::none && frame.object != process::jit_object;
+    if (in_file) {
       batches[frame.object].push_back(id);
     } else {
-      functions_of_[id] = intern(unnamed(
-          std::string(objects_.name(frame.object)), kernel, frame.reason));
+      functions_of_[id] = intern(function_without_file(frame));
     }
   }
   for (auto& [object, batch] : batches) name_batch(frames, object, batch);
+}
+
+Function Names::function_without_file(const Frame& frame) const {
+  auto object = std::string(objects_.name(frame.object));
+  if (frame.object == process::jit_object) {
+    return {.name = generated_->name(frame.offset),
+            .object = std::move(object),
+            .jit = true};
+  }
+  bool kernel = frame.object == process::kernel_object;
+  auto function = unnamed(std::move(object), kernel, frame.reason);
+  function.jit = frame.object == process::anonymous_object;
+  return function;
 }
 
 void Names::name_batch(const FrameTable& frames, process::ObjectId object,

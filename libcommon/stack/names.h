@@ -12,6 +12,7 @@
 
 #include "process/objects.h"
 #include "stack/frames.h"
+#include "stack/generated_code.h"
 #include "symbol/symbolizer.h"
 
 namespace sightline::stack {
@@ -23,14 +24,19 @@ struct Function {
   std::string object;  // "libc.so.6", "[kernel]", "[xfs]", "[unknown]"
   bool kernel = false;
   symbol::Reason reason = symbol::Reason::none;
+  bool jit = false;  // generated code, named or not
 
   bool operator==(const Function&) const = default;
 };
 
 class Names {
  public:
-  Names(symbol::Symbolizer symbolizer, process::Objects& objects)
-      : symbolizer_(std::move(symbolizer)), objects_(objects) {}
+  // `generated` may be null where there is no frame in generated code.
+  Names(symbol::Symbolizer symbolizer, process::Objects& objects,
+        const GeneratedCode* generated = nullptr)
+      : symbolizer_(std::move(symbolizer)),
+        objects_(objects),
+        generated_(generated) {}
 
   // Names all frames that have none yet. Can be called as often as frames come:
   // what is done during the run is not waited for at its end.
@@ -64,10 +70,12 @@ class Names {
   void name_offsets(process::ObjectId object,
                     const std::vector<std::uint64_t>& offsets,
                     std::vector<symbol::Named>& out);
+  [[nodiscard]] Function function_without_file(const Frame& frame) const;
   FunctionId intern(Function function);
 
   symbol::Symbolizer symbolizer_;
   process::Objects& objects_;
+  const GeneratedCode* generated_;
   std::vector<Function> functions_;
   std::unordered_multimap<std::size_t, FunctionId> function_ids_;
   std::vector<FunctionId> functions_of_;
