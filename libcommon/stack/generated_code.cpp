@@ -134,11 +134,11 @@ void GeneratedCode::settle() {
 }
 
 void GeneratedCode::forget() {
-  std::erase_if(sources_, [this](auto& entry) {
-    if (processes_.find(entry.first) != nullptr) return false;
-    settle(entry.second);
-    return true;
-  });
+  for (auto at = sources_.begin(); at != sources_.end();) {
+    bool known = processes_.find(at->first) != nullptr;
+    if (!known) settle(at->second);
+    at = known ? std::next(at) : sources_.erase(at);
+  }
 }
 
 void GeneratedCode::reset() {

@@ -33,7 +33,7 @@ class GeneratedCode {
 
   // What a frame of process::jit_object is. Final after settle().
   struct Code {
-    std::string name;  // raw bytes; empty: see `reason`
+    std::string name = {};  // raw bytes; empty: see `reason`
     symbol::Reason reason = symbol::Reason::none;
   };
   [[nodiscard]] const Code& at(std::uint64_t offset) const {

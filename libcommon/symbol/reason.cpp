@@ -49,6 +49,16 @@ std::string_view text(Reason reason) {
       return "idle";
     case Reason::guest:
       return "guest";
+    case Reason::no_debug_info:
+      return "no debug information";
+    case Reason::split_debug_info:
+      return "debug information in .dwo files";
+    case Reason::corrupt_debug_info:
+      return "corrupt debug information";
+    case Reason::debug_info_late:
+      return "debug information took too long";
+    case Reason::debug_info_large:
+      return "debug information too large";
   }
   return "unknown";
 }
