@@ -113,6 +113,8 @@ void Jitdump::refresh() {
   if (reason_ != Reason::none || at == end) return;
   Window window(file_);
   if (at == 0) at = take_header(window);
+  // What was refused is remembered, so that another file in its place is seen.
+  if (reason_ != Reason::none) file_.consume(sizeof(FileHeader));
   if (at == 0 || at > end) return;
   file_.consume(take_records(window, at, end));
   history_.settle();
