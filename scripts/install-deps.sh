@@ -8,11 +8,11 @@ set -euo pipefail
 declare -A packages=(
   [build]="build-essential cmake ninja-build clang-14 llvm-14 bpftool
            pkg-config libbpf-dev libelf-dev zlib1g-dev libcap-dev
-           libcli11-dev nlohmann-json3-dev libfmt-dev libiberty-dev
+           libcli11-dev nlohmann-json3-dev libfmt-dev libiberty-dev liblzma-dev
            man-db groff-base ccache"
   [test]="libgtest-dev bats jq python3 shellcheck clang-format-19
           clang-tidy-19 procps util-linux libcap2-bin strace zsh fish git
-          linux-perf bpftrace elfutils"
+          linux-perf bpftrace elfutils xz-utils libc6-dbg golang-go"
   [bench]="linux-perf bpftrace libbpf-tools jq python3 procps"
   [demo]="g++ python3 coreutils jq"
   [kernels]="qemu-system-x86 busybox-static cpio bpftool jq binutils

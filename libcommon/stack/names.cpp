@@ -101,7 +101,8 @@ void Names::name_offsets(process::ObjectId object,
   }
   auto opened = objects_.open(object);
   if (opened.fd >= 0) {
-    symbolizer_.name_object(opened.fd, offsets, out);
+    symbolizer_.name_object(opened.fd, offsets, out,
+                            {.path = objects_.file(object).path});
     return;
   }
   for (auto& named : out) named.reason = opened.reason;
