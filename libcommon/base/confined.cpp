@@ -35,7 +35,7 @@ bool is_regular(int fd) {
 // Files that the kernel makes up call themselves regular, but opening or
 // reading one can take something away (trace_pipe) or set something off.
 bool is_made_up(int fd) {
-  constexpr std::array<decltype(statfs{}.f_type), 9> kinds = {
+  constexpr std::array<long, 9> kinds = {
       PROC_SUPER_MAGIC, SYSFS_MAGIC,         TRACEFS_MAGIC,
       DEBUGFS_MAGIC,    SECURITYFS_MAGIC,    CGROUP_SUPER_MAGIC,
       SELINUX_MAGIC,    CGROUP2_SUPER_MAGIC, PSTOREFS_MAGIC};
