@@ -25,7 +25,9 @@ constexpr std::uint64_t max_functions = 1U << 22;
 constexpr std::size_t chunk_size = 1U << 16;
 constexpr std::size_t max_name = 1U << 14;
 constexpr std::size_t max_mean_name = 1U << 10;
-constexpr std::uint64_t max_relocations = 1U << 22;
+// What is looked through for a table that has lost its section.
+constexpr std::uint64_t max_looked_through = 64U << 20;
+constexpr std::size_t table_alignment = 32;
 
 // Reads of one section, which end where the section ends.
 class SectionReader {
@@ -69,24 +71,38 @@ class SectionReader {
 // What the header says, whichever version wrote it. Offsets are from the start
 // of the section.
 struct Layout {
-  std::uint64_t functions = 0;   // how many there are
-  std::uint64_t table = 0;       // pairs of address and offset of a record
-  std::size_t field = 0;         // bytes of each number in the pairs
-  std::uint64_t records = 0;     // what the records' offsets count from
-  std::uint64_t names = 0;       // what the names' offsets count from
-  std::uint64_t text = 0;        // what the addresses count from
-  bool needs_text = false;       // `text` is to be found elsewhere
-  std::uint64_t text_field = 0;  // where it should have been
+  std::uint64_t functions = 0;  // how many there are
+  std::uint64_t table = 0;      // pairs of address and offset of a record
+  std::size_t field = 0;        // bytes of each number in the pairs
+  std::uint64_t records = 0;    // what the records' offsets count from
+  std::uint64_t names = 0;      // what the names' offsets count from
+  std::uint64_t text = 0;       // what the addresses count from
+  bool needs_text = false;      // `text` is to be found elsewhere
 };
+
+std::uint32_t magic_of(std::span<const char> header) {
+  std::uint32_t magic = 0;
+  std::memcpy(&magic, header.data(), sizeof magic);
+  return magic;
+}
+
+// Magic, two zeroes, the least length of an instruction, the size of a pointer.
+bool is_header(std::span<const char> bytes) {
+  constexpr std::array magics = {magic_1_2, magic_1_16, magic_1_18, magic_1_20};
+  return std::ranges::find(magics, magic_of(bytes)) != magics.end() &&
+         bytes[4] == 0 && bytes[5] == 0 &&
+         (bytes[6] == 1 || bytes[6] == 2 || bytes[6] == 4) &&
+         (bytes[7] == 4 || bytes[7] == 8);
+}
 
 // Words of a pointer's size follow the eight bytes of the header.
 std::optional<Layout> read_layout(const SectionReader& reader) {
   std::array<char, header_size> header{};
-  if (reader.read(0, header) != header.size()) return std::nullopt;
-  std::uint32_t magic = 0;
-  std::memcpy(&magic, header.data(), sizeof magic);
+  if (reader.read(0, header) != header.size() || !is_header(header)) {
+    return std::nullopt;
+  }
+  const std::uint32_t magic = magic_of(header);
   const auto pointer = static_cast<std::size_t>(header[7]);
-  if (pointer != 4 && pointer != 8) return std::nullopt;
   const auto word = [&](unsigned index) {
     return reader.number(header_size + index * pointer, pointer);
   };
@@ -99,7 +115,6 @@ std::optional<Layout> read_layout(const SectionReader& reader) {
     return layout;
   }
   const bool relative = magic == magic_1_18 || magic == magic_1_20;
-  if (!relative && magic != magic_1_16) return std::nullopt;
   const auto text = word(2);  // before Go 1.18 the names' offset
   const auto names = word(relative ? 3 : 2);
   const auto table = word(relative ? 7 : 6);
@@ -109,48 +124,17 @@ std::optional<Layout> read_layout(const SectionReader& reader) {
   layout.field = relative ? sizeof(std::uint32_t) : pointer;
   if (!relative) return layout;
   layout.text = *text;
-  layout.text_field = header_size + 2 * pointer;
   layout.needs_text = layout.text == 0;
   return layout;
 }
 
-// The value that the dynamic linker writes to an address: in a
-// position-independent program the file itself may have zeroes there.
-template <typename Rela>
-std::optional<std::uint64_t> relocated_value(const ElfFile& file,
-                                             const Section& section,
-                                             std::uint64_t address) {
-  const SectionReader reader(file, section);
-  std::vector<Rela> chunk(chunk_size / sizeof(Rela));
-  const std::span bytes(reinterpret_cast<char*>(chunk.data()),
-                        chunk.size() * sizeof(Rela));
-  for (std::uint64_t at = 0; at < max_relocations; at += chunk.size()) {
-    const std::size_t got =
-        reader.read(at * sizeof(Rela), bytes) / sizeof(Rela);
-    for (std::size_t i = 0; i < got; ++i) {
-      if (chunk[i].r_offset == address) {
-        return static_cast<std::uint64_t>(chunk[i].r_addend);
-      }
-    }
-    if (got < chunk.size()) break;
-  }
-  return std::nullopt;
-}
-
-// Where the code begins, when the header does not say it (any more). The start
-// of .text is believed only if the table is about all of .text: a C linker may
-// have put other code in front of Go's.
+// Where the code begins, when the header does not say it. The start of .text is
+// believed only if the table is about all of .text: a C linker may have put
+// other code in front of Go's.
 std::optional<std::uint64_t> find_text(const ElfFile& file,
                                        const SectionReader& reader,
                                        const Layout& layout) {
   constexpr std::uint64_t most_padding = 64;
-  if (const Section* const moves = file.find_section(".rela.dyn")) {
-    const std::uint64_t address = reader.section().address + layout.text_field;
-    const auto value = file.is_64bit()
-                           ? relocated_value<Elf64_Rela>(file, *moves, address)
-                           : relocated_value<Elf32_Rela>(file, *moves, address);
-    if (value) return value;
-  }
   const Section* const text = file.find_section(".text");
   const auto end = reader.number(
       layout.table + layout.functions * 2 * layout.field, layout.field);
@@ -175,25 +159,18 @@ class FunctionWalk {
 
   Reason run() {
     const std::size_t pair = 2 * layout_.field;
-    std::vector<char> chunk(chunk_size);
-    std::uint64_t read_until = 0;
-    std::uint64_t filled = 0;
-    // The last pair is only half: where the last function ends.
-    for (std::uint64_t i = 0; i <= layout_.functions; ++i) {
-      if (next_ == addresses_.size()) return Reason::none;
-      if (i * pair + pair > read_until) {
-        filled = i * pair;
-        read_until =
-            filled + reader_.read(layout_.table + filled, chunk) / pair * pair;
-        if (read_until == filled && i < layout_.functions) {
-          return Reason::corrupt;
-        }
+    std::vector<char> chunk(chunk_size);  // whole pairs: a power of two
+    for (std::uint64_t i = 0; i < layout_.functions;) {
+      const std::size_t got =
+          reader_.read(layout_.table + i * pair, chunk) / pair;
+      if (got == 0) return Reason::corrupt;
+      const std::uint64_t end = std::min(layout_.functions, i + got);
+      for (const char* at = chunk.data(); i < end; ++i, at += pair) {
+        if (next_ == addresses_.size()) return Reason::none;
+        if (step(at) != Reason::none) return Reason::corrupt;
       }
-      const bool last = i == layout_.functions;
-      const auto reason = last ? finish() : step(&chunk[i * pair - filled]);
-      if (reason != Reason::none) return reason;
     }
-    return Reason::none;
+    return finish();
   }
 
  private:
@@ -202,6 +179,7 @@ class FunctionWalk {
     std::uint64_t record = 0;
   };
 
+  // Behind the pairs stands where the last function ends.
   Reason finish() {
     const std::uint64_t at =
         layout_.table + layout_.functions * 2 * layout_.field;
@@ -277,23 +255,48 @@ class FunctionWalk {
   std::optional<std::string> name_;
 };
 
-const Section* table_of(const ElfFile& file) {
-  const Section* const section = file.find_section(".gopclntab");
-  return section != nullptr ? section
-                            : file.find_section(".data.rel.ro.gopclntab");
+// The C linker merges the table of a position-independent program into
+// .data.rel.ro (.data.rel.ro.* of its script), at the alignment that the Go
+// linker gave it. Only looked for in what says that it is Go.
+std::optional<Section> merged_table(const ElfFile& file) {
+  const Section* const data = file.find_section(".data.rel.ro");
+  if (data == nullptr || file.find_section(".go.buildinfo") == nullptr) {
+    return std::nullopt;
+  }
+  const std::uint64_t end = std::min(data->file_size, max_looked_through);
+  const std::uint64_t skip = -data->address % table_alignment;
+  const SectionReader reader(file, *data);
+  std::vector<char> chunk(chunk_size);
+  for (std::uint64_t at = skip; at < end; at += chunk.size()) {
+    const std::size_t got = reader.read(at, chunk);
+    for (std::size_t i = 0; i + header_size <= got; i += table_alignment) {
+      if (!is_header(std::span(chunk).subspan(i))) continue;
+      Section table = *data;
+      table.offset += at + i;
+      table.address += at + i;
+      table.file_size -= at + i;
+      if (read_layout(SectionReader(file, table))) return table;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Section> table_of(const ElfFile& file) {
+  for (const char* name : {".gopclntab", ".data.rel.ro.gopclntab"}) {
+    if (const Section* const section = file.find_section(name)) return *section;
+  }
+  return merged_table(file);
 }
 
 }  // namespace
-
-bool has_go_symbols(const ElfFile& file) { return table_of(file) != nullptr; }
 
 Reason name_go_functions(const ElfFile& file,
                          std::span<const std::uint64_t> addresses,
                          std::span<ElfSymbol> out) {
   assert(addresses.size() == out.size());
   if (all_named(out)) return Reason::none;
-  const Section* const section = table_of(file);
-  if (section == nullptr) return Reason::no_symbols;
+  const auto section = table_of(file);
+  if (!section) return Reason::no_symbols;
   const SectionReader reader(file, *section);
   auto layout = read_layout(reader);
   if (!layout) return Reason::corrupt;

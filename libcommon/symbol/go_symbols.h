@@ -13,15 +13,15 @@
 
 namespace sightline::symbol {
 
-// Whether there is such a table: a section .gopclntab, or
-// .data.rel.ro.gopclntab in position-independent programs before Go 1.26.
-bool has_go_symbols(const ElfFile& file);
-
 // Names addresses[i] in out[i], as name_symbols() does: `addresses` are virtual
 // addresses, ascending; entries that have a name are left alone. Returns the
 // reason for all that still have none, `none` if there are none: `no_symbols`
 // without a table, `corrupt` for one of an unknown version, one that does not
 // say where its code begins, or one that contradicts itself.
+//
+// The table is in a section .gopclntab or .data.rel.ro.gopclntab; in Go
+// programs that a C linker has made position-independent it is somewhere in
+// .data.rel.ro, of which 64 MiB are looked through.
 //
 // Reads the tables of Go 1.2 to 1.15, 1.16, 1.18 and 1.20 on. Names are what
 // the run-time system shows: type arguments are `[...]` since Go 1.18. A

@@ -51,8 +51,9 @@ Reason name_object_symbols(const ElfFile& file, const Place& place,
     return Reason::none;
   }
   const Reason reason = name_from_all_files(file, place, addresses, out);
-  if (reason == Reason::none || !has_go_symbols(file)) return reason;
-  return name_go_functions(file, addresses, out);
+  if (reason == Reason::none) return reason;
+  const Reason go_reason = name_go_functions(file, addresses, out);
+  return go_reason == Reason::no_symbols ? reason : go_reason;
 }
 
 }  // namespace sightline::symbol
