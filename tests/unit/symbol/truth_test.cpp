@@ -17,57 +17,17 @@
 
 #include "symbol/elf_file.h"
 #include "symbol/elf_symbols.h"
+#include "symbol/programs.h"
 
 namespace sightline::symbol {
 namespace {
 
-std::vector<std::string> lines_of(const std::string& command) {
-  std::FILE* const pipe = popen((command + " 2>/dev/null").c_str(), "re");
-  std::string text;
-  char buffer[65536];
-  while (const std::size_t got = fread(buffer, 1, sizeof buffer, pipe)) {
-    text.append(buffer, got);
-  }
-  pclose(pipe);
-  std::vector<std::string> lines;
-  std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line);) lines.push_back(line);
-  return lines;
-}
-
-bool installed(const std::string& program) {
-  return std::system(("command -v " + program + " >/dev/null").c_str()) == 0;
-}
-
-std::string without_version(const std::string& name) {
-  return name.substr(0, name.find('@'));
-}
-
-struct Functions {
-  std::vector<std::uint64_t> addresses;  // first, middle and last byte of each
-  std::map<std::uint64_t, std::set<std::string>> names;  // by first byte
-};
-
-Functions functions_of(const std::string& path) {
-  Functions functions;
-  std::set<std::uint64_t> addresses;
-  for (const char* table :
-       {"nm -S --defined-only ", "nm -DS --defined-only "}) {
-    for (const std::string& line : lines_of(table + path)) {
-      std::istringstream words(line);
-      std::uint64_t start = 0;
-      std::uint64_t size = 0;
-      std::string type;
-      std::string name;
-      if (!(words >> std::hex >> start >> size >> type >> name)) continue;
-      if (type.find_first_of("TtWwi") != 0 || size == 0) continue;
-      functions.names[start].insert(without_version(name));
-      addresses.insert({start, start + size / 2, start + size - 1});
-    }
-  }
-  functions.addresses.assign(addresses.begin(), addresses.end());
-  return functions;
-}
+using testing::Functions;
+using testing::functions_of;
+using testing::installed;
+using testing::lines_of;
+using testing::open_to_read;
+using testing::without_version;
 
 // Feeds the addresses to a symbolizer and takes the name from each answer of
 // `lines_each` lines.
@@ -94,7 +54,7 @@ std::vector<std::string> ask(const std::string& command,
 
 std::vector<ElfSymbol> ours(const std::string& path,
                             const std::vector<std::uint64_t>& addresses) {
-  auto file = ElfFile::open(UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC)));
+  auto file = ElfFile::open(open_to_read(path));
   std::vector<ElfSymbol> out(addresses.size());
   if (file) (void)name_symbols(*file, addresses, out);
   return out;
