@@ -13,7 +13,7 @@ declare -A packages=(
            man-db groff-base ccache"
   [test]="libgtest-dev bats jq python3 shellcheck clang-format-19
           clang-tidy-19 procps util-linux libcap2-bin strace zsh fish git
-          linux-perf bpftrace elfutils llvm dwz"
+          linux-perf bpftrace elfutils llvm dwz xz-utils libc6-dbg golang-go"
   [bench]="linux-perf bpftrace libbpf-tools jq python3 procps binutils llvm"
   [demo]="g++ python3 coreutils jq"
   [kernels]="qemu-system-x86 busybox-static cpio bpftool jq binutils

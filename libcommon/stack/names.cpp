@@ -199,8 +199,9 @@ void Names::read_source(const FrameTable& frames, process::ObjectId object,
   if (opened.fd < 0) return;  // the names say so already
   auto name = objects_.name(object);
   auto table = symbol::read_source(
-      {.file = opened.fd}, offsets_of(frames, batch), source_.wanted,
-      {.deadline_ns = deadline_ns}, [&](std::size_t done, std::size_t all) {
+      opened.fd, {opened.root, objects_.file(object).path},
+      offsets_of(frames, batch), source_.wanted, {.deadline_ns = deadline_ns},
+      [&](std::size_t done, std::size_t all) {
         if (source_.progress) source_.progress(name, done, all);
       });
   bool all_known = true;
@@ -254,7 +255,8 @@ void Names::name_offsets(process::ObjectId object,
   }
   auto opened = objects_.open(object);
   if (opened.fd >= 0) {
-    symbolizer_.name_object(opened.fd, offsets, out);
+    symbolizer_.name_object(opened.fd, offsets, out,
+                            {opened.root, objects_.file(object).path});
     return;
   }
   for (auto& named : out) named.reason = opened.reason;

@@ -25,6 +25,8 @@ enum class Reason : std::uint8_t {
   corrupt,             // headers or tables contradict themselves or the file
   no_symbols,          // stripped
   no_covering_symbol,  // there is a symbol table, and nothing in it covers this
+  no_debug_file,       // there is no separate debug file for it
+  other_build,         // stripped, and the debug file is of another build
   kernel_hidden,       // kernel addresses are zeroed (kptr_restrict)
   stack_lost,          // the frames were lost on the way from the kernel
   stack_failed,        // the kernel could not walk the stack
