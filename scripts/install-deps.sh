@@ -13,7 +13,8 @@ declare -A packages=(
   [test]="libgtest-dev bats jq python3 shellcheck clang-format-19
           clang-tidy-19 clang-19 libclang-rt-19-dev procps util-linux
           libcap2-bin strace zsh fish git linux-perf bpftrace elfutils"
-  [bench]="linux-perf bpftrace libbpf-tools jq python3 procps"
+  [bench]="linux-perf bpftrace libbpf-tools jq python3 procps llvm-14
+           libllvm14 binutils elfutils"
   [demo]="g++ python3 coreutils jq"
   [kernels]="qemu-system-x86 busybox-static cpio bpftool jq binutils
              debian-archive-keyring"
