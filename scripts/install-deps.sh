@@ -12,7 +12,8 @@ declare -A packages=(
            man-db groff-base ccache"
   [test]="libgtest-dev bats jq python3 shellcheck clang-format-19
           clang-tidy-19 clang-19 libclang-rt-19-dev procps util-linux
-          libcap2-bin strace zsh fish git linux-perf bpftrace elfutils"
+          libcap2-bin strace zsh fish git linux-perf bpftrace elfutils
+          debuginfod libdebuginfod1"
   [bench]="linux-perf bpftrace libbpf-tools jq python3 procps llvm-14
            libllvm14 binutils elfutils"
   [demo]="g++ python3 coreutils jq"

@@ -21,6 +21,9 @@ enum class Reason : std::uint8_t {
   corrupt,             // headers or tables contradict themselves or the file
   no_symbols,          // stripped
   no_covering_symbol,  // there is a symbol table, and nothing in it covers this
+  not_served,          // no debuginfod server has a debug file for it
+  served_wrong,        // a debuginfod server sent a file of another build
+  server_failed,       // a debuginfod server failed or took too long
   kernel_hidden,       // kernel addresses are zeroed (kptr_restrict)
   stack_lost,          // the frames were lost on the way from the kernel
   stack_failed,        // the kernel could not walk the stack
