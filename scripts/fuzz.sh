@@ -34,7 +34,7 @@ fuzz() {
   fi
 }
 
-(($#)) || set -- "$store"/targets/*_fuzz
+(($#)) || set -- build/fuzz/targets/*_fuzz
 for program; do
   fuzz "$program"
 done
