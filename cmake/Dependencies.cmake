@@ -3,6 +3,7 @@
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(LIBBPF REQUIRED IMPORTED_TARGET libbpf)
 pkg_check_modules(LIBCAP REQUIRED IMPORTED_TARGET libcap)
+pkg_check_modules(LIBDW REQUIRED IMPORTED_TARGET libdw)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
@@ -20,12 +21,16 @@ set_target_properties(libiberty PROPERTIES
 # A static program needs the archives, and what they themselves need.
 add_library(libbpf INTERFACE)
 add_library(libcap INTERFACE)
+add_library(libdw INTERFACE)
 if(SIGHTLINE_STATIC)
   target_link_libraries(libbpf INTERFACE ${LIBBPF_STATIC_LDFLAGS})
   target_link_libraries(libcap INTERFACE ${LIBCAP_STATIC_LDFLAGS})
+  # libdw.pc does not say what unpacks compressed sections.
+  target_link_libraries(libdw INTERFACE -ldw -lelf -lbz2 -llzma -lzstd -lz)
 else()
   target_link_libraries(libbpf INTERFACE PkgConfig::LIBBPF)
   target_link_libraries(libcap INTERFACE PkgConfig::LIBCAP)
+  target_link_libraries(libdw INTERFACE PkgConfig::LIBDW)
 endif()
 
 find_program(BPF_CLANG NAMES clang-14 clang REQUIRED)

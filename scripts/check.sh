@@ -176,6 +176,16 @@ finish() {
   exit $status
 }
 
+# Where the machine has no tracefs mounted, the tests have one of their own, in
+# a mount namespace that ends with them.
+with_tracefs() {
+  local place=/sys/kernel/tracing
+  ((EUID == 0)) && [[ -d $place && ! -e $place/events ]] || return 0
+  [[ -n ${CHECK_UNSHARED-} ]] ||
+    CHECK_UNSHARED=1 exec unshare --mount scripts/check.sh "$@"
+  mount -t tracefs tracefs "$place" || true
+}
+
 main() {
   local name
   (($#)) || set -- "${lanes[@]}"
@@ -184,6 +194,7 @@ main() {
     declare -F "lane_$name" >/dev/null ||
       { echo "check.sh: no lane '$name'" >&2; exit 2; }
   done
+  with_tracefs "$@"
   logs=$PWD/build/check
   mkdir -p "$logs"
   # The sources of the tests are read with what the release build was told.

@@ -8,14 +8,15 @@ set -euo pipefail
 declare -A packages=(
   [build]="build-essential cmake ninja-build clang-14 llvm-14 bpftool
            pkg-config libbpf-dev libelf-dev zlib1g-dev libcap-dev
+           libdw-dev liblzma-dev libzstd-dev libbz2-dev
            libcli11-dev nlohmann-json3-dev libfmt-dev libiberty-dev
            man-db groff-base ccache"
   [test]="libgtest-dev bats jq python3 shellcheck clang-format-19
           clang-tidy-19 clang-19 libclang-rt-19-dev procps util-linux
-          libcap2-bin strace zsh fish git linux-perf bpftrace elfutils
+          libcap2-bin strace zsh fish git linux-perf bpftrace elfutils llvm dwz
           debuginfod libdebuginfod1"
-  [bench]="linux-perf bpftrace libbpf-tools jq python3 procps llvm-14
-           libllvm14 binutils elfutils"
+  [bench]="linux-perf bpftrace libbpf-tools jq python3 procps binutils llvm
+           libllvm14 elfutils"
   [demo]="g++ python3 coreutils jq"
   [kernels]="qemu-system-x86 busybox-static cpio bpftool jq binutils
              debian-archive-keyring"

@@ -21,6 +21,8 @@ std::uint64_t read_clock(clockid_t clock) {
 
 std::uint64_t monotonic_ns() { return read_clock(CLOCK_MONOTONIC); }
 
+std::uint64_t boottime_ns() { return read_clock(CLOCK_BOOTTIME); }
+
 std::uint64_t realtime_ns() { return read_clock(CLOCK_REALTIME); }
 
 std::string format_rfc3339(std::uint64_t ns) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two clocks of the suite. CLOCK_MONOTONIC is what BPF programs
+// The clocks of the suite. CLOCK_MONOTONIC is what BPF programs
 // (bpf_ktime_get_ns) and our perf side-band records are stamped with.
 #pragma once
 
@@ -13,6 +13,10 @@ std::uint64_t monotonic_ns();
 
 // CLOCK_REALTIME in nanoseconds since 1970. Thread-safe, cannot fail.
 std::uint64_t realtime_ns();
+
+// CLOCK_BOOTTIME in nanoseconds: what /proc counts the start of processes in.
+// Thread-safe, cannot fail.
+std::uint64_t boottime_ns();
 
 // RFC 3339 with nanoseconds, in UTC: 2026-11-22T15:00:37.123456789Z.
 std::string format_rfc3339(std::uint64_t realtime_ns);

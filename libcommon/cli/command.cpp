@@ -32,13 +32,16 @@ Result<Pipe> make_pipe() {
 }
 
 // Ours, and what whoever started us left ignored, which exec keeps: a program
-// runs under the tool as it does from a shell. Refused for SIGKILL and SIGSTOP,
-// which are default always.
+// runs under the tool as it does from a shell. Asked of the kernel itself,
+// because sigaction(3) refuses 32 and 33, which glibc takes for its threads and
+// some starters leave ignored all the same. All zeros is SIG_DFL without flags
+// (struct sigaction, include/linux/signal_types.h); it is refused for SIGKILL
+// and SIGSTOP, which are default always.
 void restore_signals() {
-  struct sigaction action{};
-  action.sa_handler = SIG_DFL;
+  constexpr std::array<unsigned long, 4> by_default{};
+  constexpr std::size_t set_bytes = 8;
   for (int number = 1; number <= SIGRTMAX; ++number) {
-    ::sigaction(number, &action, nullptr);
+    ::syscall(SYS_rt_sigaction, number, by_default.data(), nullptr, set_bytes);
   }
   sigset_t none;
   sigemptyset(&none);

@@ -40,7 +40,10 @@ class AddressSpace {
   // Forgets what ended before `before_ns`.
   void forget_replaced(std::uint64_t before_ns);
 
-  [[nodiscard]] std::size_t size() const { return mappings_.size(); }
+  // What is mapped now, by address.
+  [[nodiscard]] const std::vector<Mapping>& mappings() const {
+    return mappings_;
+  }
 
  private:
   struct Replaced {

@@ -3,13 +3,16 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 
 #include <algorithm>
 #include <array>
 
+#include "base/confined.h"
 #include "base/units.h"
 
 namespace sightline::process {
@@ -39,11 +42,22 @@ std::string short_name(const std::string& path) {
   return std::string(text);
 }
 
+// What overlayfs and btrfs tell of a file is not the device that its mappings
+// carry, which is that of the layer below or of the whole file system; the
+// inode number is the same (overlayfs: where all layers lie on one file system,
+// Documentation/filesystems/overlayfs.rst, "Inode properties").
+bool hides_device(int fd) {
+  struct statfs info{};
+  return ::fstatfs(fd, &info) == 0 && (info.f_type == OVERLAYFS_SUPER_MAGIC ||
+                                       info.f_type == BTRFS_SUPER_MAGIC);
+}
+
 bool is_same_file(int fd, const MappedFile& file) {
   struct stat info{};
-  if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) return false;
-  return info.st_ino == file.inode && major(info.st_dev) == file.major &&
-         minor(info.st_dev) == file.minor;
+  if (::fstat(fd, &info) != 0 || info.st_ino != file.inode) return false;
+  bool same_device =
+      major(info.st_dev) == file.major && minor(info.st_dev) == file.minor;
+  return same_device || hides_device(fd);
 }
 
 bool is_regular(int fd) {
@@ -61,15 +75,23 @@ UniqueFd open_through_mapping(std::uint32_t pid, std::uint64_t start,
   return fd;
 }
 
-// Looks first (O_PATH opens nothing) and reads only what is the mapped file.
-UniqueFd open_through_path(const MappedFile& file, Reason& reason) {
-  UniqueFd seen(::open(file.path.c_str(), O_PATH | O_CLOEXEC));
-  reason = Reason::file_gone;
-  if (!seen || !is_same_file(seen.get(), file)) return {};
-  auto again = fmt::format("/proc/self/fd/{}", seen.get());
-  UniqueFd fd(::open(again.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-  reason = fd ? Reason::none : Reason::not_permitted;
-  return fd;
+UniqueFd open_in_root(const MappedFile& file, const Root& root,
+                      Reason& reason) {
+  auto fd = open_regular(descriptor(root), file.path);
+  if (fd && is_same_file(fd->get(), file)) {
+    reason = Reason::none;
+    return *std::move(fd);
+  }
+  bool refused = !fd && fd.error().kind == ErrorKind::permission;
+  reason = refused ? Reason::not_permitted : Reason::file_gone;
+  return {};
+}
+
+// A process may have mapped the file before it changed its root.
+UniqueFd open_through_path(const MappedFile& file, const Root& root,
+                           Reason& reason) {
+  auto fd = open_in_root(file, root, reason);
+  return fd || !root ? std::move(fd) : open_in_root(file, nullptr, reason);
 }
 
 }  // namespace
@@ -83,7 +105,7 @@ std::size_t MappedFileHash::operator()(const MappedFile& file) const {
 Objects::Objects(std::uint64_t (*now)())
     : now_(now), most_open_files_(descriptor_share()) {
   constexpr std::array<std::string_view, first_file_object> names{
-      "[unknown]", "[kernel]", "[vdso]", "[anon]"};
+      "[unknown]", "[kernel]", "[vdso]", "[anon]", "[jit]"};
   for (auto name : names) entries_.push_back({.name = std::string(name)});
 }
 
@@ -102,26 +124,34 @@ std::string_view Objects::name(ObjectId id) const { return entries_[id].name; }
 bool Objects::room_for_another() { return open_files_ < most_open_files_; }
 
 void Objects::capture(ObjectId id, std::uint32_t pid, std::uint64_t start,
-                      std::uint64_t end) {
+                      std::uint64_t end, const Root& root) {
   auto& entry = entries_[id];
-  if (id < first_file_object || entry.fd || !room_for_another()) return;
+  if (id < first_file_object) return;
+  if (entry.fd) return;
+  if (root) entry.root = root;
+  if (!room_for_another()) return;
   auto now = now_();
   if (now < entry.next_try_ns) return;
   entry.next_try_ns = now + retry_after_ns;
   entry.fd = open_through_mapping(pid, start, end);
-  if (!entry.fd) entry.fd = open_through_path(entry.file, entry.reason);
+  if (!entry.fd) {
+    entry.fd = open_through_path(entry.file, entry.root, entry.reason);
+  }
   open_files_ += entry.fd ? 1 : 0;
 }
 
 Objects::Opened Objects::open(ObjectId id) {
   auto& entry = entries_[id];
-  if (entry.fd) return {.fd = entry.fd.get()};
-  auto fd = open_through_path(entry.file, entry.reason);
+  int root = descriptor(entry.root);
+  if (entry.fd) return {.fd = entry.fd.get(), .root = root};
+  auto fd = open_through_path(entry.file, entry.root, entry.reason);
   if (!fd) return {.reason = entry.reason};
-  if (!room_for_another()) return {.fd = fd.get(), .own = std::move(fd)};
+  if (!room_for_another()) {
+    return {.fd = fd.get(), .own = std::move(fd), .root = root};
+  }
   entry.fd = std::move(fd);
   ++open_files_;
-  return {.fd = entry.fd.get()};
+  return {.fd = entry.fd.get(), .root = root};
 }
 
 }  // namespace sightline::process

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/handle.h"
+#include "process/roots.h"
 #include "symbol/reason.h"
 
 namespace sightline::process {
@@ -24,11 +25,13 @@ inline constexpr ObjectId no_object = 0;
 inline constexpr ObjectId kernel_object = 1;
 inline constexpr ObjectId vdso_object = 2;
 inline constexpr ObjectId anonymous_object = 3;
-inline constexpr ObjectId first_file_object = 4;
+inline constexpr ObjectId jit_object = 4;  // anonymous, and named all the same
+inline constexpr ObjectId first_file_object = 5;
 
 // A mapped file as /proc/PID/maps and PERF_RECORD_MMAP2 tell it. The path is
-// the process's own view, raw bytes, and is never trusted: it is only opened
-// when device and inode of what is found there agree.
+// the process's own view, raw bytes, and is never trusted: it is followed
+// inside that process's root alone, and what is found there is only read when
+// device and inode agree.
 struct MappedFile {
   std::uint32_t major = 0;
   std::uint32_t minor = 0;
@@ -57,11 +60,12 @@ class Objects {
   // The last part of the path without " (deleted)", or "[kernel]", "[vdso]".
   [[nodiscard]] std::string_view name(ObjectId id) const;
 
-  // Opens the file now, through the mapping of a living process. Does nothing
-  // for objects that are open already, are not files, or could not be opened
-  // less than a second ago.
+  // Opens the file now, through the mapping of a living process, or by its path
+  // in `root`, which is remembered for open(). Does nothing for objects that
+  // are open already, are not files, or could not be opened less than a second
+  // ago.
   void capture(ObjectId id, std::uint32_t pid, std::uint64_t start,
-               std::uint64_t end);
+               std::uint64_t end, const Root& root = nullptr);
 
   // A descriptor to read the object's file from, or a reason why there is none.
   // `fd` is valid as long as this and the table live.
@@ -69,6 +73,7 @@ class Objects {
     int fd = -1;
     symbol::Reason reason = symbol::Reason::none;
     UniqueFd own = {};  // when the table holds as many as it may
+    int root = -1;      // where `file(id).path` leads to it; -1: our own
   };
   Opened open(ObjectId id);
 
@@ -77,6 +82,7 @@ class Objects {
     MappedFile file = {};
     std::string name;
     UniqueFd fd = {};
+    Root root = {};  // of the process that mapped it last
     symbol::Reason reason = symbol::Reason::none;
     std::uint64_t next_try_ns = 0;  // after a capture that failed
   };

@@ -102,6 +102,25 @@ Result<ProcessStat> read_stat(std::uint32_t pid) {
   return parse_stat(text);
 }
 
+Result<std::uint32_t> parse_namespace_pid(std::string_view status) {
+  constexpr std::string_view key = "NSpid:";
+  for (auto line : split(status, '\n')) {
+    if (!line.starts_with(key)) continue;
+    auto numbers = trim(line.substr(key.size()));
+    auto last = numbers.find_last_of(" \t");
+    auto text =
+        last == std::string_view::npos ? numbers : numbers.substr(last + 1);
+    auto pid = parse_number(text, 1, UINT32_MAX);
+    if (pid) return static_cast<std::uint32_t>(*pid);
+  }
+  return fail(ErrorKind::runtime, "malformed /proc/PID/status");
+}
+
+Result<std::uint32_t> read_namespace_pid(std::uint32_t pid) {
+  auto text = SL_TRY(read_file(fmt::format("/proc/{}/status", pid)));
+  return parse_namespace_pid(text);
+}
+
 Result<std::vector<std::uint32_t>> list_processes() {
   std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir("/proc"), ::closedir);
   if (!dir) return fail_errno("cannot list /proc");

@@ -41,6 +41,11 @@ struct ProcessStat {
 Result<ProcessStat> parse_stat(std::string_view text);
 Result<ProcessStat> read_stat(std::uint32_t pid);
 
+// What a process calls itself: its PID in the innermost PID namespace that it
+// is in, the last number of "NSpid:" in /proc/PID/status (since Linux 4.1).
+Result<std::uint32_t> parse_namespace_pid(std::string_view status);
+Result<std::uint32_t> read_namespace_pid(std::uint32_t pid);
+
 // Every process there is now, ascending. Fails with errno (no /proc).
 Result<std::vector<std::uint32_t>> list_processes();
 

@@ -50,6 +50,7 @@ void Table::on_fork(std::uint32_t pid, std::uint32_t parent,
   auto image = std::make_shared<Image>();
   image->since_ns = time_ns;
   image->space = from->space;
+  image->root = from->root;
   if (!from->space) {
     bool deep = from->generation == most_generations;
     image->parent = deep ? from->parent : from;
@@ -71,6 +72,8 @@ void Table::on_exec(std::uint32_t pid, std::uint64_t time_ns) {
   auto image = std::make_shared<Image>();
   image->since_ns = time_ns;
   image->space = std::make_shared<AddressSpace>();
+  image->root = before.root;
+  image->namespace_pid = before.namespace_pid;
   life.images.push_back(std::move(image));
 }
 
@@ -124,8 +127,26 @@ void Table::see(const ImageSeen& seen) {
   auto [at, added] = seen_.try_emplace(seen.key, Seen{seen});
   if (!added || seen.kernel_thread || seen.key.pid == 0) return;
   auto& image = *current_life(seen.key.pid).images.back();
-  bool known = image.space != nullptr;
-  if (!known && is_same_process(seen)) take_snapshot(seen.key.pid, image);
+  if (!is_same_process(seen)) return;
+  image.root = roots_.of(seen.key.pid);
+  image.namespace_pid = read_namespace_pid(seen.key.pid).value_or(0);
+  if (!image.space) take_snapshot(seen.key.pid, image);
+  capture_files(seen.key.pid, image.root);
+}
+
+// What may be gone by the time that a name is wanted: all files of another
+// root, which ends with its container; of our own the program itself, which
+// who builds and tests software deletes as soon as it has run. Read from /proc,
+// because the side-band's latest records have not settled yet.
+void Table::capture_files(std::uint32_t pid, const Root& root) {
+  auto maps = read_maps(pid);
+  if (!maps) return;
+  for (const auto& line : *maps) {
+    auto object = objects_.intern(line.file);
+    if (object < first_file_object) continue;
+    objects_.capture(object, pid, line.start, line.end, root);
+    if (!root) return;
+  }
 }
 
 const ImageSeen* Table::find(const ImageKey& key) const {
@@ -148,6 +169,23 @@ std::shared_ptr<Table::Image> Table::image_at(std::uint32_t pid,
   return image;
 }
 
+Table::Image& Table::image_of(Seen& seen) {
+  if (!seen.image) {
+    seen.image = image_at(seen.report.key.pid, seen.report.time_ns);
+  }
+  return *seen.image;
+}
+
+std::optional<Table::Surroundings> Table::surroundings(const ImageKey& key) {
+  auto at = seen_.find(key);
+  if (at == seen_.end() || key.pid == 0) return std::nullopt;
+  auto& image = image_of(at->second);
+  auto pid = image.namespace_pid != 0 ? image.namespace_pid : key.pid;
+  const auto& report = at->second.report;
+  return Surroundings{image.root, pid, report.uid, report.start_boottime_ns,
+                      inherit_space(image) ? image.space.get() : nullptr};
+}
+
 Location Table::locate(const ImageKey& key, std::uint64_t address,
                        std::uint64_t from_ns) {
   auto at = seen_.find(key);
@@ -159,13 +197,12 @@ Location Table::locate(const ImageKey& key, std::uint64_t address,
   }
   auto& seen = at->second;
   seen.used_ns = monotonic_ns();
-  if (!seen.image) seen.image = image_at(key.pid, seen.report.time_ns);
-  auto& image = *seen.image;
+  auto& image = image_of(seen);
   if (!inherit_space(image)) return {.offset = address, .reason = image.reason};
   auto location = image.space->locate(address, from_ns);
   if (location.mapping != nullptr) {
     objects_.capture(location.object, key.pid, location.mapping->start,
-                     location.mapping->end);
+                     location.mapping->end, image.root);
   }
   return location;
 }
@@ -184,7 +221,9 @@ void Table::forget(std::uint64_t before_ns) {
   }
   for (auto& [pid, lives] : lives_) {
     std::erase_if(lives, [&](const Life& life) {
-      return life.exit_ns != 0 && life.exit_ns < before_ns;
+      if (life.exit_ns == 0 || life.exit_ns >= before_ns) return false;
+      // A process outlives its first thread, whose end this was.
+      return &life != &lives.back() || is_gone(pid);
     });
     for (auto& life : lives) forget_images(life, before_ns);
   }

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "process/address_space.h"
 #include "process/objects.h"
 #include "process/proc.h"
+#include "process/roots.h"
 
 namespace sightline::process {
 
@@ -65,6 +67,17 @@ class Table {
   Location locate(const ImageKey& key, std::uint64_t address,
                   std::uint64_t from_ns);
 
+  // What a process sees around it, and what of its mappings it has now: for
+  // names that it keeps itself. Nothing for an image that was never reported.
+  struct Surroundings {
+    Root root;
+    std::uint32_t namespace_pid = 0;  // what it calls itself
+    std::uint32_t uid = 0;
+    std::uint64_t start_boottime_ns = 0;
+    const AddressSpace* space = nullptr;  // null: unknown; until the next call
+  };
+  std::optional<Surroundings> surroundings(const ImageKey& key);
+
   // Drops what ended before `before_ns` and was not asked for since.
   void forget(std::uint64_t before_ns);
 
@@ -77,9 +90,11 @@ class Table {
     std::uint64_t since_ns = 0;
     std::uint64_t snapshot_ns = 0;  // when /proc was read, 0 for never
     std::shared_ptr<AddressSpace>
-        space;                      // shared after a fork, until it differs
-    std::shared_ptr<Image> parent;  // whose mappings a fork shares
-    std::uint32_t generation = 0;   // length of the chain of parents
+        space;                        // shared after a fork, until it differs
+    std::shared_ptr<Image> parent;    // whose mappings a fork shares
+    Root root;                        // what its paths start from
+    std::uint32_t namespace_pid = 0;  // what it calls itself, 0: not known
+    std::uint32_t generation = 0;     // length of the chain of parents
     symbol::Reason reason = symbol::Reason::process_gone;
   };
   struct Life {
@@ -95,13 +110,16 @@ class Table {
   };
 
   Life& current_life(std::uint32_t pid);
+  Image& image_of(Seen& seen);
   std::shared_ptr<Image> image_at(std::uint32_t pid, std::uint64_t time_ns);
   void take_snapshot(std::uint32_t pid, Image& image);
+  void capture_files(std::uint32_t pid, const Root& root);
   static bool inherit_space(Image& image);
   static AddressSpace& own_space(Image& image);
   static void forget_images(Life& life, std::uint64_t before_ns);
 
   Objects& objects_;
+  Roots roots_;
   std::unordered_map<std::uint32_t, std::vector<Life>> lives_;
   std::unordered_map<ImageKey, Seen, ImageKeyHash> seen_;
 };

@@ -88,6 +88,7 @@ Collector::Collector(const SampleMaps& maps, perf::Sideband sideband)
                sizeof(sample_key),
                sizeof(sample_value)}),
       processes_(objects_),
+      generated_(processes_, objects_),
       epoch_start_ns_(monotonic_ns()) {}
 
 Result<std::unique_ptr<Collector>> Collector::open(const SampleMaps& maps,
@@ -168,11 +169,13 @@ Status Collector::drain() {
   // period that it waited for has let late records settle.
   read_sideband(std::max(now, monotonic_ns() - perf::Sideband::settle_ns));
   SL_CHECK(ring_->consume());
+  epoch_end_ns_ = now;
   SL_CHECK(counts_.drain(
       [&](std::span<const std::byte> key, std::span<const std::byte> value) {
         add_row(read_as<sample_key>(key), read_as<sample_value>(value));
       }));
   processes_.forget(epoch_start_ns_);
+  generated_.forget();
   epoch_start_ns_ = now;
   return bound_memory();
 }
@@ -205,7 +208,9 @@ ProcessId Collector::process_of(const sample_key& key) {
   auto id = profile_.process(key.pid, key.start_ns);
   auto& process = profile_.process_at(id);
   const auto* seen = processes_.find(image_of(key));
-  if (seen == nullptr) return id;
+  // Rows come in no order; the process is what it executed last.
+  if (seen == nullptr || key.exec_id < process.exec_id) return id;
+  process.exec_id = key.exec_id;
   process.uid = seen->uid;
   process.comm = seen->comm;
   process.known = true;
@@ -230,6 +235,10 @@ std::optional<Dictionary::Stack> Collector::stack_of(std::uint64_t hash) {
 FrameId Collector::locate_user(const process::ImageKey& image,
                                std::uint64_t address) {
   auto found = processes_.locate(image, address, epoch_start_ns_);
+  if (found.reason == Reason::anonymous) {
+    return profile_.frames().intern(
+        generated_.locate(image, address, epoch_end_ns_));
+  }
   return profile_.frames().intern({found.object, found.reason, found.offset});
 }
 
@@ -298,7 +307,10 @@ Status Collector::bound_memory() {
 bool Collector::restart_profile() {
   bool large = profile_.frames().size() > most_frames ||
                profile_.stacks().size() > most_nodes;
-  if (large) profile_ = Profile();
+  if (large) {
+    profile_ = Profile();
+    generated_.reset();
+  }
   profile_.clear_rows();
   return large;
 }

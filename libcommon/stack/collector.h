@@ -25,6 +25,7 @@
 #include "process/table.h"
 #include "sample.h"
 #include "stack/dictionary.h"
+#include "stack/generated_code.h"
 #include "stack/profile.h"
 
 namespace sightline::stack {
@@ -72,6 +73,7 @@ class Collector {
   bool restart_profile();
 
   process::Objects& objects() { return objects_; }
+  GeneratedCode& generated_code() { return generated_; }
 
   // Both halves' counts since the start, each CPU's apart and in one. To be
   // read after a drain: what entered is then counted or in the ledger.
@@ -105,10 +107,12 @@ class Collector {
   bpf::EpochMap counts_;
   process::Objects objects_;
   process::Table processes_;
+  GeneratedCode generated_;
   Dictionary dictionary_;
   Profile profile_;
   std::function<bool(std::string_view)> keep_;
   std::uint64_t epoch_start_ns_ = 0;
+  std::uint64_t epoch_end_ns_ = 0;  // of the one whose rows are taken over
   std::uint64_t delivered_ = 0;
   bpf::Ledger own_;  // what only this half can count
   bool pressure_ = false;

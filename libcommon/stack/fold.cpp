@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stack/fold.h"
 
+#include <fmt/format.h>
+
 #include "output/folded.h"
 
 namespace sightline::stack {
@@ -11,8 +13,8 @@ using output::FrameKind;
 
 FrameKind kind_of(const Function& function) {
   if (function.kernel) return FrameKind::kernel;
-  bool jit = function.reason == symbol::Reason::anonymous;
-  return jit ? FrameKind::jit : FrameKind::plain;
+  if (function.inlined) return FrameKind::inlined;
+  return function.jit ? FrameKind::jit : FrameKind::plain;
 }
 
 }  // namespace
@@ -25,7 +27,10 @@ Status fold(const Profile& profile, const Names& names, const Labeller& labels,
     for (const auto& label : stacks.labels[entry.labels]) line.frame(label);
     for (auto id : stacks.functions(entry)) {
       const auto& function = names.function(id);
-      line.frame(function.name, kind_of(function));
+      auto place = place_of(function);
+      line.frame(place.empty() ? function.name
+                               : fmt::format("{}:{}", function.name, place),
+                 kind_of(function));
     }
     SL_CHECK(write(line.finish(entry.counts.count)));
   }

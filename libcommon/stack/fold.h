@@ -14,7 +14,8 @@ namespace sightline::stack {
 
 // Hands over one line for each different stack of each different label, the
 // labels being its root frames, the heaviest first. The number is how often the
-// stack was counted. Fails as `write` does.
+// stack was counted. With lines, a frame is `function:file.c:42`, and stacks
+// are told apart by them. Fails as `write` does.
 Status fold(const Profile& profile, const Names& names, const Labeller& labels,
             const std::function<Status(std::string_view line)>& write);
 

@@ -4,6 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
+#include <utility>
+
+#include "base/clock.h"
 
 namespace sightline::stack {
 namespace {
@@ -19,7 +23,10 @@ Function unnamed(std::string object, bool kernel, Reason reason) {
   bool is_state = reason == Reason::guest || reason == Reason::idle;
   auto name = is_state ? fmt::format("[{}]", symbol::text(reason))
                        : fmt::format("[{}: {}]", label, symbol::text(reason));
-  return {std::move(name), std::move(object), kernel, reason};
+  return {.name = std::move(name),
+          .object = std::move(object),
+          .kernel = kernel,
+          .reason = reason};
 }
 
 Function function_from(const Named& named, std::string_view object,
@@ -31,61 +38,207 @@ Function function_from(const Named& named, std::string_view object,
                                                : named.reason;
     return unnamed(std::move(where), kernel, reason);
   }
-  return {named.name, std::move(where), kernel, Reason::none};
+  return {.name = named.name, .object = std::move(where), .kernel = kernel};
+}
+
+// A name from DWARF, where there is one.
+void set_name(Function& function, std::string name) {
+  if (!name.empty()) {
+    function.name = std::move(name);
+    function.reason = Reason::none;
+  } else if (function.inlined) {
+    function =
+        unnamed(std::move(function.object), false, Reason::no_debug_info);
+    function.inlined = true;
+  }
+}
+
+Function without_place(const Function& function) {
+  return {.name = function.name,
+          .object = function.object,
+          .kernel = function.kernel,
+          .reason = function.reason};
+}
+
+// Interned frames are unique, so sorted offsets have no duplicates.
+void sort_by_offset(const FrameTable& frames, std::vector<FrameId>& batch) {
+  std::ranges::sort(batch, {},
+                    [&](FrameId id) { return frames.at(id).offset; });
+}
+
+std::vector<std::uint64_t> offsets_of(const FrameTable& frames,
+                                      const std::vector<FrameId>& batch) {
+  std::vector<std::uint64_t> offsets;
+  offsets.reserve(batch.size());
+  for (auto id : batch) offsets.push_back(frames.at(id).offset);
+  return offsets;
 }
 
 }  // namespace
 
+std::string place_of(const Function& function) {
+  if (function.line == 0) return {};
+  std::string_view file = function.file;
+  return fmt::format("{}:{}", file.substr(file.rfind('/') + 1), function.line);
+}
+
 FunctionId Names::intern(Function function) {
   auto hash = std::hash<std::string>{}(function.name) * 31 +
-              std::hash<std::string>{}(function.object);
+              std::hash<std::string>{}(function.object) + function.line;
   auto [at, end] = function_ids_.equal_range(hash);
   for (; at != end; ++at) {
     if (functions_[at->second] == function) return at->second;
   }
   auto id = static_cast<FunctionId>(functions_.size());
+  auto whole = without_place(function);
+  bool is_group = whole == function;
   functions_.push_back(std::move(function));
+  groups_.push_back(id);
   function_ids_.emplace(hash, id);
+  if (!is_group) groups_[id] = intern(std::move(whole));
   return id;
 }
 
 void Names::reset() {
   functions_.clear();
   function_ids_.clear();
-  functions_of_.clear();
+  groups_.clear();
+  chains_.clear();
+  chain_ids_.clear();
+  unread_.clear();
+  generated_frames_.clear();
+}
+
+void Names::set_function(FrameId frame, Function function) {
+  if (source_.wanted.lines) {
+    function.file_reason = function.reason == Reason::none
+                               ? Reason::no_debug_info
+                               : function.reason;
+  }
+  chains_[frame] = {static_cast<std::uint32_t>(chain_ids_.size()), 1};
+  chain_ids_.push_back(intern(std::move(function)));
 }
 
 void Names::resolve(const FrameTable& frames) {
+  name_new(frames);
+  name_generated(frames);
+  if (unread_.empty()) return;
   std::map<process::ObjectId, Batch> batches;
-  auto first = static_cast<FrameId>(functions_of_.size());
-  functions_of_.resize(frames.size());
+  for (auto id : std::exchange(unread_, {})) {
+    batches[frames.at(id).object].push_back(id);
+  }
+  auto deadline_ns = monotonic_ns() + source_.timeout_ns;
+  for (auto& [object, batch] : batches) {
+    sort_by_offset(frames, batch);
+    read_source(frames, object, batch, deadline_ns);
+  }
+}
+
+void Names::name_new(const FrameTable& frames) {
+  std::map<process::ObjectId, Batch> batches;
+  auto first = static_cast<FrameId>(chains_.size());
+  chains_.resize(frames.size());
+  bool reads_source = source_.wanted.inlines || source_.wanted.lines;
   for (auto id = first; id < frames.size(); ++id) {
     const auto& frame = frames.at(id);
-    bool kernel = frame.object == process::kernel_object;
-    if (frame.reason == Reason::none) {
-      batches[frame.object].push_back(id);
-    } else {
-      functions_of_[id] = intern(unnamed(
-          std::string(objects_.name(frame.object)), kernel, frame.reason));
+    if (frame.object == process::jit_object) {
+      generated_frames_.push_back(id);
+      continue;
+    }
+    if (frame.reason != Reason::none) {
+      set_function(id, function_without_file(frame));
+      continue;
+    }
+    batches[frame.object].push_back(id);
+    if (reads_source && frame.object >= process::first_file_object) {
+      unread_.push_back(id);
     }
   }
   for (auto& [object, batch] : batches) name_batch(frames, object, batch);
 }
 
+Function Names::function_without_file(const Frame& frame) const {
+  bool kernel = frame.object == process::kernel_object;
+  auto function =
+      unnamed(std::string(objects_.name(frame.object)), kernel, frame.reason);
+  function.jit = frame.object == process::anonymous_object;
+  return function;
+}
+
+// Late, because what their runtime has not written yet is looked for once more.
+void Names::name_generated(const FrameTable& frames) {
+  if (generated_frames_.empty()) return;
+  generated_->settle();
+  for (auto id : std::exchange(generated_frames_, {})) {
+    const auto& code = generated_->at(frames.at(id).offset);
+    auto object = std::string(objects_.name(process::jit_object));
+    auto function = code.name.empty()
+                        ? unnamed(object, false, code.reason)
+                        : Function{.name = code.name, .object = object};
+    function.jit = true;
+    set_function(id, std::move(function));
+  }
+}
+
 void Names::name_batch(const FrameTable& frames, process::ObjectId object,
                        Batch& batch) {
-  // Interned frames are unique, so sorted offsets have no duplicates.
-  std::ranges::sort(batch, {},
-                    [&](FrameId id) { return frames.at(id).offset; });
-  std::vector<std::uint64_t> offsets;
-  for (auto id : batch) offsets.push_back(frames.at(id).offset);
+  sort_by_offset(frames, batch);
+  auto offsets = offsets_of(frames, batch);
   std::vector<Named> named(batch.size());
   name_offsets(object, offsets, named);
   bool kernel = object == process::kernel_object;
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    functions_of_[batch[i]] =
-        intern(function_from(named[i], objects_.name(object), kernel));
+    set_function(batch[i],
+                 function_from(named[i], objects_.name(object), kernel));
   }
+}
+
+void Names::read_source(const FrameTable& frames, process::ObjectId object,
+                        const Batch& batch, std::uint64_t deadline_ns) {
+  auto opened = objects_.open(object);
+  if (opened.fd < 0) return;  // the names say so already
+  auto name = objects_.name(object);
+  auto table = symbol::read_source(
+      {.file = opened.fd}, offsets_of(frames, batch), source_.wanted,
+      {.deadline_ns = deadline_ns}, [&](std::size_t done, std::size_t all) {
+        if (source_.progress) source_.progress(name, done, all);
+      });
+  bool all_known = true;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    put_chain(batch[i], table, i);
+    all_known = all_known && !table.at(i).empty();
+  }
+  if (!all_known) source_problems_[object] = table.reason;
+}
+
+// The function that was called keeps the name that its symbol gives: DWARF may
+// know another alias.
+void Names::put_chain(FrameId frame, const symbol::SourceTable& table,
+                      std::size_t index) {
+  auto innermost_first = table.at(index);
+  auto base = at(frame);
+  if (innermost_first.empty()) {
+    if (source_.wanted.lines) base.file_reason = table.reason;
+    chain_ids_[chains_[frame].first] = intern(std::move(base));
+    return;
+  }
+  auto first = static_cast<std::uint32_t>(chain_ids_.size());
+  for (const auto& from : innermost_first | std::views::reverse) {
+    Function function{.name = base.name,
+                      .object = base.object,
+                      .reason = base.reason,
+                      .inlined = chain_ids_.size() > first};
+    if (function.inlined || base.reason != Reason::none) {
+      set_name(function, symbolizer_.shown(table.texts[from.function]));
+    }
+    function.file = table.texts[from.file];
+    function.line = from.line;
+    if (source_.wanted.lines && from.line == 0) {
+      function.file_reason = Reason::no_debug_info;
+    }
+    chain_ids_.push_back(intern(std::move(function)));
+  }
+  chains_[frame] = {first, static_cast<std::uint32_t>(innermost_first.size())};
 }
 
 void Names::name_offsets(process::ObjectId object,

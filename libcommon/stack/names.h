@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names for the frames of a profile. Each frame is named once, in batches by
 // object; frames that have the same name in the same object are one function.
+// A frame is one function, or several where DWARF tells of inlined calls.
 // Not thread-safe.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "process/objects.h"
 #include "stack/frames.h"
+#include "stack/generated_code.h"
+#include "symbol/source.h"
 #include "symbol/symbolizer.h"
 
 namespace sightline::stack {
@@ -23,14 +29,46 @@ struct Function {
   std::string object;  // "libc.so.6", "[kernel]", "[xfs]", "[unknown]"
   bool kernel = false;
   symbol::Reason reason = symbol::Reason::none;
+  bool jit = false;      // generated code, named or not
+  bool inlined = false;  // by the compiler, into the function before it
+
+  // Where in it, when lines are asked for; of a caller the line of the call.
+  std::string file = {};  // as the compiler knew it; empty if there is a reason
+  std::uint32_t line = 0;  // 0: not known
+  symbol::Reason file_reason = symbol::Reason::none;
 
   bool operator==(const Function&) const = default;
 };
 
+// "file.c:42", the last part of the path; empty without a line.
+std::string place_of(const Function& function);
+
+// Inlined calls and lines, from DWARF.
+struct SourceSettings {
+  symbol::SourceWanted wanted = {};
+  // What one resolve() may take for it, all objects together.
+  std::uint64_t timeout_ns = 30'000'000'000;
+  // Called while an object is read; the addresses done, of how many.
+  std::function<void(std::string_view object, std::size_t done,
+                     std::size_t all)>
+      progress = {};
+};
+
 class Names {
  public:
-  Names(symbol::Symbolizer symbolizer, process::Objects& objects)
-      : symbolizer_(std::move(symbolizer)), objects_(objects) {}
+  // `generated` may be null where there is no frame in generated code.
+  Names(symbol::Symbolizer symbolizer, process::Objects& objects,
+        GeneratedCode* generated = nullptr)
+      : symbolizer_(std::move(symbolizer)),
+        objects_(objects),
+        generated_(generated) {}
+
+  // Before the first frame is named. Without it nothing is read but symbol
+  // tables.
+  void use_source(SourceSettings settings) { source_ = std::move(settings); }
+  [[nodiscard]] const symbol::SourceWanted& source_wanted() const {
+    return source_.wanted;
+  }
 
   // Names all frames that have none yet. Can be called as often as frames come:
   // what is done during the run is not waited for at its end.
@@ -38,23 +76,39 @@ class Names {
 
   // The same once as many frames are unnamed as have names: for each drain. A
   // pass over an object's symbols costs the same for one name as for
-  // thousands, so there are few of them however long the run is.
+  // thousands, so there are few of them however long the run is. Inlined calls
+  // and lines are left to resolve(): they take seconds.
   void keep_up(const FrameTable& frames) {
-    if (frames.size() >= 2 * functions_of_.size()) resolve(frames);
+    if (frames.size() >= 2 * chains_.size()) name_new(frames);
   }
 
   // Forgets all names, for another table of frames.
   void reset();
 
-  // The function of a frame that was there at the last resolve().
-  [[nodiscard]] FunctionId function_of(FrameId frame) const {
-    return functions_of_[frame];
+  // The functions of a frame that was there at the last resolve(), at least
+  // one: the first was called, the next is inlined into it, and so on.
+  [[nodiscard]] std::span<const FunctionId> functions_of(FrameId frame) const {
+    return std::span(chain_ids_)
+        .subspan(chains_[frame].first, chains_[frame].count);
   }
   [[nodiscard]] const Function& function(FunctionId id) const {
     return functions_[id];
   }
+  // The first of them.
+  [[nodiscard]] FunctionId function_of(FrameId frame) const {
+    return functions_of(frame).front();
+  }
   [[nodiscard]] const Function& at(FrameId frame) const {
-    return functions_[functions_of_[frame]];
+    return functions_[function_of(frame)];
+  }
+
+  // The same function without its line, inlined or not.
+  [[nodiscard]] FunctionId group_of(FunctionId id) const { return groups_[id]; }
+
+  // Why an object's DWARF, so far, did not tell of all its frames.
+  [[nodiscard]] const std::map<process::ObjectId, symbol::Reason>&
+  source_problems() const {
+    return source_problems_;
   }
 
  private:
@@ -64,13 +118,34 @@ class Names {
   void name_offsets(process::ObjectId object,
                     const std::vector<std::uint64_t>& offsets,
                     std::vector<symbol::Named>& out);
+  [[nodiscard]] Function function_without_file(const Frame& frame) const;
+  void name_generated(const FrameTable& frames);
+  void name_new(const FrameTable& frames);
+  void set_function(FrameId frame, Function function);
+  void read_source(const FrameTable& frames, process::ObjectId object,
+                   const Batch& batch, std::uint64_t deadline_ns);
+  void put_chain(FrameId frame, const symbol::SourceTable& table,
+                 std::size_t index);
   FunctionId intern(Function function);
 
   symbol::Symbolizer symbolizer_;
   process::Objects& objects_;
+  GeneratedCode* generated_;
   std::vector<Function> functions_;
   std::unordered_multimap<std::size_t, FunctionId> function_ids_;
-  std::vector<FunctionId> functions_of_;
+  std::vector<FunctionId> groups_;  // of each function
+
+  struct Chain {
+    std::uint32_t first;
+    std::uint32_t count;
+  };
+  std::vector<Chain> chains_;  // of each frame, into the next
+  std::vector<FunctionId> chain_ids_;
+
+  SourceSettings source_;
+  Batch generated_frames_;  // as yet unnamed
+  Batch unread_;            // frames whose object's DWARF was not asked yet
+  std::map<process::ObjectId, symbol::Reason> source_problems_;
 };
 
 }  // namespace sightline::stack

@@ -20,8 +20,9 @@ struct Process {
   std::uint32_t pid = 0;
   std::uint64_t start_ns = 0;
   std::uint32_t uid = 0;
-  bool known = false;     // the kernel half's report arrived
-  std::string comm = {};  // of the thread group's leader, raw bytes
+  bool known = false;         // the kernel half's report arrived
+  std::uint32_t exec_id = 0;  // of the latest image that has samples
+  std::string comm = {};      // of its thread group's leader, raw bytes
 };
 
 // Fields that the tool does not group by are 0 (cpu: -1).

@@ -13,7 +13,8 @@ std::vector<FunctionId> functions_on(const Profile& profile, const Names& names,
                                      CallTree::Node stack) {
   std::vector<FunctionId> functions;
   for (auto frame : profile.stack(stack)) {
-    functions.push_back(names.function_of(frame));
+    auto of_frame = names.functions_of(frame);
+    functions.insert(functions.end(), of_frame.begin(), of_frame.end());
   }
   return functions;
 }
@@ -38,6 +39,7 @@ std::vector<RankedFunction> rank_functions(const Profile& profile,
   for (const auto& [key, counts] : profile.rows()) {
     auto on_stack = functions_on(profile, names, key.stack);
     if (on_stack.empty()) continue;
+    for (auto& id : on_stack) id = names.group_of(id);
     functions[on_stack.back()].self += counts;
     std::ranges::sort(on_stack);
     auto repeated = std::ranges::unique(on_stack);
@@ -88,6 +90,30 @@ RankedStacks rank_stacks(const Profile& profile, const Names& names,
   std::ranges::sort(ranked.entries, {}, [](const RankedStacks::Entry& entry) {
     return std::tuple(~entry.counts.sum, entry.labels, entry.stack);
   });
+  return ranked;
+}
+
+RankedStacks merge_lines(RankedStacks ranked, const Names& names) {
+  CallTree groups;
+  std::map<std::pair<std::uint32_t, CallTree::Node>, std::size_t> places;
+  std::vector<RankedStacks::Entry> merged;
+  // The heaviest comes first, so its lines are those that stay.
+  for (const auto& entry : ranked.entries) {
+    auto group = CallTree::root;
+    for (auto id : ranked.functions(entry)) {
+      group = groups.child(group, names.group_of(id));
+    }
+    auto [at, added] = places.try_emplace({entry.labels, group}, merged.size());
+    if (added) {
+      merged.push_back(entry);
+    } else {
+      merged[at->second].counts += entry.counts;
+    }
+  }
+  std::ranges::stable_sort(
+      merged, std::ranges::greater{},
+      [](const RankedStacks::Entry& entry) { return entry.counts.sum; });
+  ranked.entries = std::move(merged);
   return ranked;
 }
 

@@ -22,7 +22,8 @@ struct RankedGroup {
 };
 
 // A function counts once in the total of each stack that it is on, however
-// often it recurs there.
+// often it recurs there, and whether it is inlined or called; its self time is
+// that of the stacks in which it is the innermost. Lines are not told apart.
 struct RankedFunction {
   FunctionId function = 0;
   Counts self;
@@ -52,5 +53,9 @@ std::vector<RankedFunction> rank_functions(const Profile& profile,
                                            const Names& names);
 RankedStacks rank_stacks(const Profile& profile, const Names& names,
                          const Labeller& labels);
+
+// The same without telling lines apart: of stacks that differ by nothing else,
+// the heaviest stands for all.
+RankedStacks merge_lines(RankedStacks ranked, const Names& names);
 
 }  // namespace sightline::stack

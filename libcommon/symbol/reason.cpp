@@ -11,6 +11,14 @@ std::string_view text(Reason reason) {
       return "not mapped";
     case Reason::anonymous:
       return "generated code";
+    case Reason::no_jit_map:
+      return "generated code without a perf map";
+    case Reason::jit_map_refused:
+      return "perf map not trusted";
+    case Reason::jitdump_refused:
+      return "jitdump not trusted";
+    case Reason::jitdump_clock:
+      return "jitdump with another clock";
     case Reason::mapping_changed:
       return "mapping changed";
     case Reason::other_namespace:
@@ -47,6 +55,16 @@ std::string_view text(Reason reason) {
       return "idle";
     case Reason::guest:
       return "guest";
+    case Reason::no_debug_info:
+      return "no debug information";
+    case Reason::split_debug_info:
+      return "debug information in .dwo files";
+    case Reason::corrupt_debug_info:
+      return "corrupt debug information";
+    case Reason::debug_info_late:
+      return "debug information took too long";
+    case Reason::debug_info_large:
+      return "debug information too large";
   }
   return "unknown";
 }

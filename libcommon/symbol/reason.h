@@ -12,6 +12,10 @@ enum class Reason : std::uint8_t {
   none,                // it has a name
   not_mapped,          // no mapping of the process holds the address
   anonymous,           // memory without a file: JIT or generated code
+  no_jit_map,          // generated code, and neither perf map nor jitdump
+  jit_map_refused,     // the perf map is not the process's own, or no file
+  jitdump_refused,     // the same of a jitdump, or it is none
+  jitdump_clock,       // the jitdump's times are not of CLOCK_MONOTONIC
   mapping_changed,     // the range was unmapped or reused in the meantime
   other_namespace,     // of a process outside the tool's PID namespace
   process_gone,        // exited before its mappings were read
@@ -27,9 +31,14 @@ enum class Reason : std::uint8_t {
   kernel_hidden,       // kernel addresses are zeroed (kptr_restrict)
   stack_lost,          // the frames were lost on the way from the kernel
   stack_failed,        // the kernel could not walk the stack
-  stack_cut,  // deeper than the limit: frames nearer the root are missing
-  idle,       // the CPU had nothing to do (time, not a sample)
-  guest,      // the CPU ran a virtual machine's guest
+  stack_cut,      // deeper than the limit: frames nearer the root are missing
+  idle,           // the CPU had nothing to do (time, not a sample)
+  guest,          // the CPU ran a virtual machine's guest
+  no_debug_info,  // no DWARF that says where the code comes from
+  split_debug_info,    // it is left in .dwo files
+  corrupt_debug_info,  // reading it ended the process that did
+  debug_info_late,     // reading it took longer than it may
+  debug_info_large,    // reading it took more memory than it may
 };
 
 // A short lower-case phrase for people ("stripped", "process exited"), fit to

@@ -45,6 +45,10 @@ class NameMaker {
 
 }  // namespace
 
+std::string Symbolizer::shown(std::string_view raw) const {
+  return demangle_ ? demangle(raw) : std::string(raw);
+}
+
 void Symbolizer::name_object(int fd,
                              std::span<const std::uint64_t> file_offsets,
                              std::span<Named> out) const {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "symbol/elf_file.h"
@@ -37,6 +38,9 @@ class Symbolizer {
 
   // Names as in the source (the default) or as in the symbol table.
   void set_demangle(bool demangle) { demangle_ = demangle; }
+
+  // A raw name as set_demangle() wants it.
+  [[nodiscard]] std::string shown(std::string_view raw) const;
 
   // File offsets in one ELF file. The descriptor stays the caller's; its
   // position is not used. One pass over the symbol table, nothing is kept.

@@ -54,7 +54,19 @@ Json begin_record(const Setup& setup) {
   return record;
 }
 
-Json frame_record(const stack::Frame& frame, const stack::Function& function) {
+// With --line, where the function was at.
+void put_place(Json& record, const stack::Function& function) {
+  if (function.line != 0) {
+    put_text(record, "file", function.file);
+    record["line"] = function.line;
+  } else {
+    put_absent(record, "file", symbol::text(function.file_reason));
+    record["line"] = nullptr;
+  }
+}
+
+Json frame_record(const stack::Frame& frame, const stack::Function& function,
+                  const symbol::SourceWanted& source) {
   Json record;
   if (function.reason == symbol::Reason::none) {
     put_text(record, "name", function.name);
@@ -64,6 +76,8 @@ Json frame_record(const stack::Frame& frame, const stack::Function& function) {
   put_text(record, "object", function.object);
   record["kernel"] = function.kernel;
   record["address"] = output::hex_string(frame.offset);
+  if (source.inlines) record["inlined"] = function.inlined;
+  if (source.lines) put_place(record, function);
   return record;
 }
 
@@ -95,9 +109,13 @@ Json stack_record(const Measurement& measurement, const stack::RowKey& row,
   record["count"] = counts.count;
   record[setup.period_ns > 0 ? "cpu_ns" : "events"] = counts.sum;
   auto& frames = record["frames"] = Json::array();
+  const auto& names = measurement.names;
   for (auto id : profile.stack(row.stack)) {
-    frames.push_back(
-        frame_record(profile.frames().at(id), measurement.names.at(id)));
+    for (auto function : names.functions_of(id)) {
+      frames.push_back(frame_record(profile.frames().at(id),
+                                    names.function(function),
+                                    names.source_wanted()));
+    }
   }
   return record;
 }

@@ -151,7 +151,7 @@ Status Profiler::prepare() {
   collector_ =
       SL_TRY(stack::Collector::open(sampling_->maps(), std::move(sideband)));
   names_.emplace(symbol::Symbolizer(symbol::KernelSymbols::open()),
-                 collector_->objects());
+                 collector_->objects(), &collector_->generated_code());
   if (options_.common.name) {
     collector_->keep_only(
         [&pattern = *options_.common.name](std::string_view comm) {

@@ -21,6 +21,7 @@ using stack::Counts;
 
 constexpr std::size_t stacks_shown = 3;
 constexpr std::size_t frames_shown = 12;
+constexpr std::size_t least_name = 30;  // columns of a frame, with its indent
 
 double percent(std::uint64_t part, std::uint64_t whole) {
   return whole == 0
@@ -184,6 +185,9 @@ class TableView : public View {
   std::string stacks(const Measurement& measurement) const {
     auto ranked = stack::rank_stacks(measurement.profile, measurement.names,
                                      measurement.labels);
+    if (measurement.names.source_wanted().lines) {
+      ranked = stack::merge_lines(std::move(ranked), measurement.names);
+    }
     const auto& total = measurement.profile.total();
     auto text = "\n" + heading("HOTTEST STACKS  (leaf first)");
     for (std::size_t i = 0; i < std::min(stacks_shown, ranked.entries.size());
@@ -197,14 +201,25 @@ class TableView : public View {
     return text;
   }
 
+  // A long name is cut before what stands behind it.
+  std::string frame(const stack::Function& function) const {
+    std::string behind = function.inlined ? " (inlined)" : "";
+    auto place = stack::place_of(function);
+    if (!place.empty()) behind += " " + printable(place);
+    auto name = "          " + printable(function.name);
+    auto room = settings_.width > behind.size() + least_name
+                    ? settings_.width - behind.size()
+                    : settings_.width;
+    return fit((settings_.width > 0 ? truncate(name, room) : name) + behind);
+  }
+
   std::string frames(const Measurement& measurement,
                      const std::vector<stack::FunctionId>& root_first) const {
     std::string text;
     auto shown = std::min(root_first.size(), frames_shown);
     for (std::size_t i = 0; i < shown; ++i) {
       auto id = root_first[root_first.size() - 1 - i];
-      text +=
-          fit("          " + printable(measurement.names.function(id).name));
+      text += frame(measurement.names.function(id));
     }
     if (shown < root_first.size()) {
       text +=

@@ -44,7 +44,7 @@ TEST(AddressSpace, AnEmptyOrReversedMappingIsNone) {
   AddressSpace space;
   space.insert({0x2000, 0x2000, 0, libA, 0});
   space.insert({0x3000, 0x2000, 0, libA, 0});
-  EXPECT_EQ(space.size(), 0U);
+  EXPECT_EQ(space.mappings().size(), 0U);
 }
 
 TEST(AddressSpace, CodeWithoutAFileSaysSo) {
@@ -60,7 +60,7 @@ TEST(AddressSpace, AMappingInTheMiddleLeavesBothEndsWithTheirOffsets) {
   AddressSpace space;
   space.insert({0x10000, 0x50000, 0x1000, libA, 0});
   space.insert({0x20000, 0x30000, 0, libB, 100});
-  EXPECT_EQ(space.size(), 3U);
+  EXPECT_EQ(space.mappings().size(), 3U);
   expect_at(space, 0x1ffff, libA, 0x10fff);
   expect_at(space, 0x20000, libB, 0);
   expect_at(space, 0x2ffff, libB, 0xffff);
@@ -73,7 +73,7 @@ TEST(AddressSpace, AMappingOverSeveralCutsTheOuterAndDropsTheInner) {
   space.insert({0x3000, 0x4000, 0, libB, 0});
   space.insert({0x5000, 0x8000, 0, libA, 0});
   space.insert({0x2000, 0x6000, 0x7000, libB, 100});
-  EXPECT_EQ(space.size(), 3U);
+  EXPECT_EQ(space.mappings().size(), 3U);
   expect_at(space, 0x1fff, libA, 0xfff);
   expect_at(space, 0x2000, libB, 0x7000);
   expect_at(space, 0x5fff, libB, 0xafff);
@@ -85,7 +85,7 @@ TEST(AddressSpace, NeighboursAreLeftAlone) {
   space.insert({0x1000, 0x2000, 0, libA, 0});
   space.insert({0x3000, 0x4000, 0, libA, 0});
   space.insert({0x2000, 0x3000, 0, libB, 500});
-  EXPECT_EQ(space.size(), 3U);
+  EXPECT_EQ(space.mappings().size(), 3U);
   EXPECT_EQ(space.locate(0x1fff, 0).object, libA);
   EXPECT_EQ(space.locate(0x3000, 0).object, libA);
 }
@@ -179,7 +179,7 @@ TEST(AddressSpace, TakesAsManyMappingsAsAProcessMayHave) {
   for (std::uint64_t i = 0; i < most; ++i) {
     space.insert({i * 8192, i * 8192 + 4096, i, libA, 0});
   }
-  EXPECT_EQ(space.size(), most);
+  EXPECT_EQ(space.mappings().size(), most);
   for (std::uint64_t i = 0; i < most; i += 997) {
     ASSERT_EQ(space.locate(i * 8192 + 5, 0).offset, i + 5);
     ASSERT_EQ(space.locate(i * 8192 + 4096, 0).reason, Reason::not_mapped);

@@ -175,5 +175,19 @@ TEST(ListProcesses, IsAscendingAndHoldsThisTest) {
       *pids, static_cast<std::uint32_t>(::getpid())));
 }
 
+TEST(NamespacePid, IsTheInnermostNumber) {
+  EXPECT_EQ(parse_namespace_pid("Name:\tx\nNSpid:\t812\t31\t1\n"), 1U);
+  EXPECT_EQ(parse_namespace_pid("NSpid:\t812"), 812U);
+  EXPECT_EQ(read_namespace_pid(static_cast<std::uint32_t>(::getpid())),
+            static_cast<std::uint32_t>(::getpid()));
+}
+
+TEST(NamespacePid, OfOtherTextsIsAnError) {
+  for (const char* text : {"", "NSpid:", "NSpid:\t\n", "NSpid:\tx", "Pid:\t1",
+                           "NSpid:\t0", "NSpid:\t1\t99999999999"}) {
+    EXPECT_FALSE(parse_namespace_pid(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace sightline::process

@@ -236,6 +236,18 @@ TEST_F(TableTest, ForgettingKeepsALivingProcess) {
   EXPECT_EQ(at(seen, own_code()), own_name());
 }
 
+// Its first thread ends, another one goes on and maps more code.
+TEST_F(TableTest, AProcessOutlivesItsFirstThread) {
+  table_.on_fork(self, another, 5);
+  run(self, 10, "/bin/a");
+  table_.on_exit(self, 20);
+  table_.forget(30);
+  table_.on_map(self, 40, map_of("/lib/late", 0x800000));
+  auto seen = see(image(self, 50));
+  EXPECT_EQ(at(seen), "a");
+  EXPECT_EQ(at(seen, 0x800000), "late");
+}
+
 TEST_F(TableTest, AHundredThousandShortLivedProcessesLeaveNothing) {
   constexpr std::uint32_t count = 100'000;
   std::size_t most = 0;

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/roots.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <string>
+
+#include "base/confined.h"
+
+namespace sightline::process {
+
+Roots::Roots() : own_(identify("self")) {}
+
+// A namespace is its inode in nsfs (namespaces(7)).
+Roots::Identity Roots::identify(const char* process) {
+  struct stat space{};
+  struct stat root{};
+  auto folder = fmt::format("/proc/{}/", process);
+  if (::stat((folder + "ns/mnt").c_str(), &space) != 0 ||
+      ::stat((folder + "root").c_str(), &root) != 0) {
+    return {};
+  }
+  return {space.st_ino, root.st_dev, root.st_ino};
+}
+
+Root Roots::of(std::uint32_t pid) {
+  auto identity = identify(std::to_string(pid).c_str());
+  if (identity == Identity() || identity == own_) return nullptr;
+  if (auto known = held_.find(identity); known != held_.end()) {
+    if (auto root = known->second.lock()) return root;
+  }
+  std::erase_if(held_, [](const auto& held) { return held.second.expired(); });
+  if (held_.size() >= most) return nullptr;
+  auto directory = open_root(fmt::format("/proc/{}/root", pid));
+  if (!directory) return nullptr;
+  auto root = std::make_shared<const UniqueFd>(*std::move(directory));
+  held_[identity] = root;
+  return root;
+}
+
+}  // namespace sightline::process

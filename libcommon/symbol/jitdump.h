@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names of generated code from a jitdump file, which also says when.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/handle.h"
+#include "symbol/code_history.h"
+#include "symbol/code_ranges.h"
+#include "symbol/growing_file.h"
+#include "symbol/reason.h"
+
+namespace sightline::symbol {
+
+// The format is that of tools/perf/Documentation/jitdump-specification.txt in
+// the kernel's sources, version 1, in this machine's byte order. Code that was
+// loaded or moved is read; debug and unwinding information and the code itself
+// are passed over. Times must be of CLOCK_MONOTONIC, which perf asks of the
+// runtimes too (`perf record -k mono`).
+//
+// Bounds: a file of 4 GiB, 4 KiB of a name, 1 Mi records and 64 MiB of names;
+// where that is not enough, the older half is forgotten. Const members may be
+// called from many threads.
+class Jitdump {
+ public:
+  // Takes the file, opened for reading, of the process that knows itself as
+  // `pid`; who may be believed is the caller's to say. Fails with
+  // `jitdump_refused`. Reads nothing yet: a runtime may keep even the header
+  // in its buffer for long.
+  static std::expected<Jitdump, Reason> open(UniqueFd fd, std::uint32_t pid);
+
+  // Reads what was appended since the last time; whole records only, the rest
+  // comes next time. A file that was written anew is read anew. Without news
+  // it costs 3 us; else about 0.5 us a record, and a pass over all that is
+  // known.
+  void refresh();
+
+  // The function that was at `address` at that time of CLOCK_MONOTONIC, by the
+  // latest record until then. Cost: code_history.h.
+  [[nodiscard]] std::optional<CodeSymbol> find(std::uint64_t address,
+                                               std::uint64_t time_ns) const;
+
+  // Why nothing is read (any more): `jitdump_refused` when it is no jitdump or
+  // another process's, `jitdump_clock`, or `corrupt` from some record on; what
+  // was before that is kept. Else `none`.
+  [[nodiscard]] Reason reason() const { return reason_; }
+  // Places of code known; one that was moved from counts too.
+  [[nodiscard]] std::size_t size() const { return history_.size(); }
+  // Places that were forgotten for want of room.
+  [[nodiscard]] std::uint64_t forgotten() const { return forgotten_; }
+  // Bytes held, at most 150 MiB.
+  [[nodiscard]] std::size_t memory() const;
+
+ private:
+  class Window;
+
+  Jitdump(GrowingFile file, std::uint32_t pid)
+      : file_(std::move(file)), pid_(pid) {}
+  void clear();
+  std::uint64_t take_header(Window& window);
+  std::uint64_t take_records(Window& window, std::uint64_t at,
+                             std::uint64_t end);
+  void take_load(std::string_view record, std::uint64_t time_ns);
+  void take_move(std::string_view record, std::uint64_t time_ns);
+  void place(std::uint64_t start, std::uint64_t size, std::uint64_t time_ns,
+             std::uint32_t name);
+  std::uint32_t keep_name(std::string_view name);
+  void make_room();
+
+  GrowingFile file_;
+  std::uint32_t pid_;
+  Reason reason_ = Reason::none;
+  std::uint64_t forgotten_ = 0;
+  CodeHistory history_;  // names are offsets into names_; 0 is none
+  std::string names_;    // each ends with NUL
+  std::map<std::uint64_t, std::uint32_t> name_by_index_;  // for moves
+};
+
+}  // namespace sightline::symbol

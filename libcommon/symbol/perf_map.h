@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names of generated code from /tmp/perf-PID.map.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/handle.h"
+#include "symbol/code_ranges.h"
+#include "symbol/growing_file.h"
+#include "symbol/reason.h"
+
+namespace sightline::symbol {
+
+// A runtime appends a line for each function it generates: `START SIZE NAME`,
+// both numbers hexadecimal, the name all the rest, with blanks in it
+// (tools/perf/Documentation/jit-interface.txt in the kernel's sources). Nothing
+// says when code went away: where lines overlap, the later one is right. A `0x`
+// before a number is taken too, since some runtimes write it. Lines of
+// another form are passed over.
+//
+// Bounds: a file of 512 MiB, a line of 256 KiB, 4 KiB of a name, 2 Mi functions
+// and 128 MiB of names; where that is not enough, the older half is forgotten.
+// Const members may be called from many threads.
+class PerfMap {
+ public:
+  // Takes the file, opened for reading; who may be believed is the caller's to
+  // say. Fails with `jit_map_refused`. Reads nothing yet.
+  static std::expected<PerfMap, Reason> open(UniqueFd fd);
+
+  // Reads what was appended since the last time; whole lines only, the rest
+  // comes next time. A file that was written anew is read anew. Without news
+  // it costs 2 us; else about 0.2 us a line, and a pass over all that is known.
+  void refresh();
+
+  // The function that holds `address`, by the last line that says so.
+  // O(log n).
+  [[nodiscard]] std::optional<CodeSymbol> find(std::uint64_t address) const;
+
+  // Functions known, also those that later lines hide.
+  [[nodiscard]] std::size_t size() const { return symbols_.size(); }
+  // Lines that were passed over since the file was opened or written anew.
+  [[nodiscard]] std::uint64_t bad_lines() const { return bad_lines_; }
+  // Functions that were forgotten although later lines did not hide them.
+  [[nodiscard]] std::uint64_t forgotten() const { return forgotten_; }
+  // Bytes held.
+  [[nodiscard]] std::size_t memory() const;
+
+ private:
+  struct Symbol {
+    std::uint64_t start;
+    std::uint32_t size;
+    std::uint32_t name;  // offset into names_, ends with NUL
+  };
+
+  explicit PerfMap(GrowingFile file) : file_(std::move(file)) {}
+  void clear();
+  std::size_t take_lines(std::string_view text);
+  void take_line(std::string_view line);
+  void make_room();
+  std::vector<std::uint32_t> newest_seen();
+
+  GrowingFile file_;
+  bool in_long_line_ = false;  // its beginning was dropped
+  std::uint64_t bad_lines_ = 0;
+  std::uint64_t forgotten_ = 0;
+  std::vector<Symbol> symbols_;  // in the order of the file
+  std::string names_;
+  CodeRanges ranges_;  // numbers are indexes into symbols_
+};
+
+}  // namespace sightline::symbol

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The perf map reader on any bytes, as a file that grows in two steps.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+
+#include "base/file.h"
+#include "symbol/perf_map.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
+                                      std::size_t size) {
+  using namespace sightline;
+  UniqueFd fd(memfd_create("fuzz", MFD_CLOEXEC));
+  const std::size_t first = size / 2;
+  if (!write_all(fd.get(), data, first)) return 0;
+  auto grown = symbol::PerfMap::open(UniqueFd(dup(fd.get())));
+  if (!grown) std::abort();
+  grown->refresh();
+  if (!write_all(fd.get(), data + first, size - first)) return 0;
+  grown->refresh();
+  auto whole = symbol::PerfMap::open(std::move(fd));
+  whole->refresh();
+  // Read at once or bit by bit, it is the same map.
+  if (grown->size() != whole->size()) std::abort();
+  for (std::uint64_t address = 0; address < 0x4000; address += 0x7) {
+    const auto one = grown->find(address);
+    const auto other = whole->find(address);
+    if (one.has_value() != other.has_value()) std::abort();
+    if (one && (one->name != other->name || address < one->start ||
+                address - one->start >= one->size)) {
+      std::abort();
+    }
+  }
+  return 0;
+}
