@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 TOOLS := $(patsubst tools/%/,%,$(wildcard tools/*/))
 NEEDS := scripts/install-deps.sh
 
-.PHONY: all demo check check-all bench kernels static dev install help
+.PHONY: all demo check check-all bench kernels static fuzz dev install help
 .SILENT:
 
 all: build/build.ninja ## build every tool: build/bin/<tool>
@@ -37,6 +37,10 @@ kernels: ## every tool on Debian's kernels and on this one
 static: ## build/static/bin/<tool>, run in a root of Debian 13
 	$(NEEDS) build
 	scripts/check.sh static
+
+fuzz: ## libFuzzer on every reader; FUZZ_SECONDS=3600 for an hour each
+	$(NEEDS) build test
+	scripts/check.sh fuzz
 
 dev: ## build/dev with ASan and UBSan, and its unit and cli tests
 	$(NEEDS) build test

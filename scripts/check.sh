@@ -13,7 +13,7 @@ unset COLUMNS NO_COLOR
 # The builds differ in how they link: what one compiled, ccache gives the other.
 export CCACHE_NOHASHDIR=1
 
-lanes=(unit cli e2e kernels static lint tidy drift)
+lanes=(unit cli e2e kernels static fuzz lint tidy drift)
 heavy_lanes=(dev many_cpus)
 passed=0 failed=0 skipped=0
 
@@ -135,6 +135,8 @@ lane_static() {
     scripts/run-root.sh "$root" static
 }
 
+lane_fuzz() { scripts/fuzz.sh; }
+
 lane_lint() { scripts/lint.sh build; }
 
 lane_tidy() { scripts/lint.sh build tidy; }
@@ -196,8 +198,9 @@ main() {
   logs=$PWD/build/check
   mkdir -p "$logs"
   # The sources of the tests are read with what the release build was told.
-  [[ $* == dev ]] || build_preset release build
+  [[ $* == dev || $* == fuzz ]] || build_preset release build
   [[ ! " $* " =~ \ (kernels|many_cpus|static)\  ]] || build_preset static build/static
+  [[ ! " $* " =~ \ fuzz\  ]] || build_preset fuzz build/fuzz
   [[ ! " $* " =~ \ dev\  ]] || build_preset dev build/dev
   for name; do
     lane "$name" "lane_$name"

@@ -56,6 +56,8 @@ bool is_word(char c) {
 // Rust writes `::` as `..`, anonymous entities may have any), but not alone.
 std::size_t clone_suffix(std::string_view name) {
   std::size_t begin = name.size();
+  // Nearly every name has no dot, and this is the quick way to know it.
+  if (name.find('.') == std::string_view::npos) return begin;
   for (std::size_t i = name.size(); i-- > 0;) {
     if (is_word(name[i])) continue;
     const bool starts_word = i + 1 < name.size() && is_word(name[i + 1]);

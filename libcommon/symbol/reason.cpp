@@ -41,6 +41,12 @@ std::string_view text(Reason reason) {
       return "no debug file";
     case Reason::other_build:
       return "stripped, debug file of another build";
+    case Reason::not_served:
+      return "no debuginfod server has it";
+    case Reason::served_wrong:
+      return "debuginfod sent another build";
+    case Reason::server_failed:
+      return "debuginfod gave no answer";
     case Reason::kernel_hidden:
       return "hidden by kptr_restrict";
     case Reason::stack_lost:

@@ -133,12 +133,13 @@ def number(value):
     return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
-def measure(command, window=(0, 0)):
+def measure(command, window=(0, 0), stdin=os.devnull):
     """What tests/bench/measure.c says of one run, as a dictionary."""
-    with tempfile.NamedTemporaryFile("r") as out:
+    with tempfile.NamedTemporaryFile("r") as out, open(stdin) as given:
         run = subprocess.run(
             ["measure", out.name, *map(str, window), *command],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            stdin=given, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True)
         if run.returncode != 0:
             sys.exit(f"bench: {' '.join(command)}: status {run.returncode}\n"
                      f"{run.stderr}")
@@ -296,4 +297,5 @@ def main():
         sys.exit(1)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -83,6 +83,31 @@ END
   closing "1 passed, 2 failed, 1 skipped"
 }
 
+# fuzz_target STATUS RUNS COVERAGE: a program that ends like libFuzzer's.
+fuzz_target() {
+  export FUZZ_STORE=$BATS_TEST_TMPDIR/fuzz
+  printf '#!/bin/sh\necho "#2 INITED cov: %s ft: 1"\n' "$3" >demangle_fuzz
+  printf 'echo "stat::number_of_executed_units: %s"\nexit %s\n' "$2" "$1" \
+    >>demangle_fuzz
+  chmod +x demangle_fuzz
+}
+
+@test "a fuzz target that breaks, runs nothing or sees nothing fails" {
+  fuzz_target 0 5000 12
+  run_lane "$scripts/fuzz.sh" "$PWD/demangle_fuzz"
+  closing "1 passed, 0 failed, 0 skipped"
+  for ending in "77 5000 12" "0 0 12" "0 5000 0"; do
+    # shellcheck disable=SC2086 # three words
+    fuzz_target $ending
+    run_lane "$scripts/fuzz.sh" "$PWD/demangle_fuzz"
+    [ "$status" -eq 1 ]
+    [[ $output == *"FAIL fuzz demangle: "*"  | #2 INITED"* ]]
+  done
+  mv demangle_fuzz seedless_fuzz
+  run_lane "$scripts/fuzz.sh" "$PWD/seedless_fuzz"
+  [[ $output == *"no seeds in tests/fuzz/corpus/seedless"* ]]
+}
+
 @test "an unknown lane is a usage error" {
   run main no-such-lane
   [ "$status" -eq 2 ]
