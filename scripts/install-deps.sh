@@ -10,7 +10,7 @@ declare -A packages=(
            pkg-config libbpf-dev libelf-dev zlib1g-dev libcap-dev
            libcli11-dev nlohmann-json3-dev libfmt-dev libiberty-dev
            man-db groff-base ccache"
-  [test]="libgtest-dev bats jq python3 shellcheck clang-format-19
+  [test]="libgtest-dev bats jq nodejs python3 shellcheck clang-format-19
           clang-tidy-19 procps util-linux libcap2-bin strace zsh fish git
           linux-perf bpftrace elfutils"
   [bench]="linux-perf bpftrace libbpf-tools jq python3 procps"
