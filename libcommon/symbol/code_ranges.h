@@ -18,6 +18,13 @@ struct CodeSymbol {
   std::uint64_t size = 0;
 };
 
+// How much a reader keeps. Where that is not enough, it forgets the older half;
+// the newest function is always kept.
+struct CodeLimits {
+  std::size_t functions;
+  std::size_t name_bytes;
+};
+
 // Numbered ranges, of which the one with the highest number is seen. Const
 // members may be called from many threads.
 class CodeRanges {

@@ -24,14 +24,17 @@ namespace sightline::symbol {
 // before a number is taken too, since some runtimes write it. Lines of
 // another form are passed over.
 //
-// Bounds: a file of 512 MiB, a line of 256 KiB, 4 KiB of a name, 2 Mi functions
-// and 128 MiB of names; where that is not enough, the older half is forgotten.
+// Bounds: a file of 512 MiB, a line of 256 KiB, 4 KiB of a name, and unless
+// other limits are given 2 Mi functions and 128 MiB of names.
 // Const members may be called from many threads.
 class PerfMap {
  public:
+  static constexpr CodeLimits default_limits = {1U << 21, 128U << 20};
+
   // Takes the file, opened for reading; who may be believed is the caller's to
   // say. Fails with `jit_map_refused`. Reads nothing yet.
-  static std::expected<PerfMap, Reason> open(UniqueFd fd);
+  static std::expected<PerfMap, Reason> open(
+      UniqueFd fd, CodeLimits limits = default_limits);
 
   // Reads what was appended since the last time; whole lines only, the rest
   // comes next time. A file that was written anew is read anew. Without news
@@ -58,7 +61,8 @@ class PerfMap {
     std::uint32_t name;  // offset into names_, ends with NUL
   };
 
-  explicit PerfMap(GrowingFile file) : file_(std::move(file)) {}
+  PerfMap(GrowingFile file, CodeLimits limits)
+      : file_(std::move(file)), limits_(limits) {}
   void clear();
   std::size_t take_lines(std::string_view text);
   void take_line(std::string_view line);
@@ -66,6 +70,7 @@ class PerfMap {
   std::vector<std::uint32_t> newest_seen();
 
   GrowingFile file_;
+  CodeLimits limits_;
   bool in_long_line_ = false;  // its beginning was dropped
   std::uint64_t bad_lines_ = 0;
   std::uint64_t forgotten_ = 0;
