@@ -329,4 +329,24 @@ void add_stack_options(OptionTable& table, CommonOptions& common) {
              }});
 }
 
+void add_symbol_options(OptionTable& table, CommonOptions& common) {
+  table.add({.name = "inline",
+             .help = "Show inlined calls as frames of their own, where there "
+                     "is debug information.",
+             .group = "Stacks",
+             .set = set_flag(common.inlines)});
+  table.add({.name = "line",
+             .help = "Show source file and line of each user frame, where "
+                     "there is debug information.",
+             .group = "Stacks",
+             .set = set_flag(common.lines)});
+  table.add({.name = "no-demangle",
+             .help = "Show C++ and Rust names as the linker knows them.",
+             .group = "Stacks",
+             .set = [&common](auto) -> Status {
+               common.demangle = false;
+               return {};
+             }});
+}
+
 }  // namespace sightline::cli

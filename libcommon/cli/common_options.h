@@ -59,6 +59,11 @@ struct CommonOptions {
   bool user_only = false;
   bool kernel_only = false;
 
+  // Names of frames
+  bool inlines = false;
+  bool lines = false;
+  bool demangle = true;
+
   // Output
   std::vector<std::string> by;
   std::string sort;
@@ -125,6 +130,9 @@ void add_sampling_options(OptionTable& table, CommonOptions& common,
 
 // -U -K: stack tools.
 void add_stack_options(OptionTable& table, CommonOptions& common);
+
+// --inline --line --no-demangle: stack tools.
+void add_symbol_options(OptionTable& table, CommonOptions& common);
 
 // --by, with the tool's keys.
 void add_grouping_option(OptionTable& table, CommonOptions& common,

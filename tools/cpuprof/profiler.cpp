@@ -150,8 +150,7 @@ Status Profiler::prepare() {
                    format_bytes(sideband.memory_bytes())));
   collector_ =
       SL_TRY(stack::Collector::open(sampling_->maps(), std::move(sideband)));
-  names_.emplace(symbol::Symbolizer(symbol::KernelSymbols::open()),
-                 collector_->objects());
+  open_names();
   if (options_.common.name) {
     collector_->keep_only(
         [&pattern = *options_.common.name](std::string_view comm) {
@@ -171,6 +170,35 @@ Status Profiler::prepare() {
     SL_CHECK(session_.watch(fd, [this] { return take_in(); }));
   }
   return {};
+}
+
+void Profiler::open_names() {
+  symbol::Symbolizer symbolizer(symbol::KernelSymbols::open());
+  symbolizer.set_demangle(options_.common.demangle);
+  names_.emplace(std::move(symbolizer), collector_->objects());
+  names_->use_source(
+      {.wanted = {.inlines = options_.common.inlines,
+                  .lines = options_.common.lines},
+       .progress = [this](std::string_view object, std::size_t done,
+                          std::size_t all) {
+         if (options_.common.quiet) return;
+         progress_.show(fmt::format("reading debug information of {}: {} of {}",
+                                    printable(object), done, all));
+       }});
+}
+
+// Once a run for each object.
+void Profiler::say_source_problems() {
+  for (const auto& [object, reason] : names_->source_problems()) {
+    if (!source_problems_said_.emplace(object, reason).second) continue;
+    auto text = fmt::format("{}: {}", collector_->objects().name(object),
+                            symbol::text(reason));
+    if (reason == symbol::Reason::no_debug_info) {
+      note(text);
+    } else if (!options_.common.quiet) {
+      cli::say(fmt::format("cpuprof: {}\n", printable(text)));
+    }
+  }
 }
 
 Status Profiler::start() {
@@ -274,6 +302,8 @@ void Profiler::add_idle_time(const Reading& reading) {
     add_idle_samples(use.cpu, idle > found ? idle - found : 0);
   }
   names_->resolve(collector_->profile().frames());
+  progress_.clear();
+  say_source_problems();
 }
 
 // `all` of this span, of which a snapshot may have added some before.

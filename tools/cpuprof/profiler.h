@@ -6,11 +6,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
 #include "base/error.h"
 #include "cli/command.h"
+#include "cli/progress.h"
 #include "cli/session.h"
 #include "container/cgroup.h"
 #include "measurement.h"
@@ -65,6 +67,8 @@ class Profiler {
   void add_idle_time(const Reading& reading);
   void add_idle_samples(int cpu, std::uint64_t all);
   void note(const std::string& text) const;
+  void open_names();
+  void say_source_problems();
   void banner() const;
   void say_losses(const bpf::Ledger& ledger) const;
   Result<int> finish(const cli::End& end);
@@ -79,6 +83,8 @@ class Profiler {
   std::optional<Sampling> sampling_;
   std::unique_ptr<stack::Collector> collector_;
   std::optional<stack::Names> names_;
+  cli::Progress progress_;
+  std::set<std::pair<process::ObjectId, symbol::Reason>> source_problems_said_;
   std::optional<container::CgroupNames> cgroups_;
   std::optional<Reports> reports_;
   Setup setup_;
