@@ -122,7 +122,16 @@ class Search {
     return std::nullopt;
   }
 
-  [[nodiscard]] Reason reason() const { return reason_; }
+  // Nobody has to be asked, or nobody has it: the reason.
+  [[nodiscard]] std::expected<DebugFile, Reason> ask(
+      const DebugFileServer* server) const {
+    if (server == nullptr || build_id_.empty()) {
+      return std::unexpected(reason_);
+    }
+    auto fd = (*server)(build_id_);
+    if (!fd) return std::unexpected(fd.error());
+    return DebugFile{.fd = std::move(*fd), .place = {.server = server}};
+  }
 
  private:
   std::optional<UniqueFd> try_path(int root, const std::string& path) {
@@ -203,7 +212,7 @@ std::expected<DebugFile, Reason> find_debug_file(const ElfFile& file,
        {build_id_paths(build_id), link_paths(place.path, link.name)}) {
     if (auto found = search.find(place.root, paths)) return std::move(*found);
   }
-  return std::unexpected(search.reason());
+  return search.ask(place.server);
 }
 
 std::expected<DebugFile, Reason> find_alternate_file(const ElfFile& debug,
@@ -220,7 +229,7 @@ std::expected<DebugFile, Reason> find_alternate_file(const ElfFile& debug,
         build_id_paths(build_id)}) {
     if (auto found = search.find(place.root, paths)) return std::move(*found);
   }
-  return std::unexpected(search.reason());
+  return search.ask(place.server);
 }
 
 std::expected<DebugInfo, Reason> find_debug_info(const ElfFile& file,
@@ -238,6 +247,7 @@ std::expected<DebugInfo, Reason> find_debug_info(const ElfFile& file,
   const auto debug = ElfFile::open(std::move(found->fd));
   if (!debug) return std::unexpected(debug.error());
   if (!has_dwarf(*debug)) return std::unexpected(Reason::no_debug_file);
+  found->place.server = place.server;
   return find_debug_info(*debug, found->place);
 }
 

@@ -11,8 +11,10 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/handle.h"
 #include "symbol/elf_file.h"
@@ -20,10 +22,17 @@
 
 namespace sightline::symbol {
 
-// Where a file lies, as the process sees it that has it mapped.
+// Asks somebody else for the debug file of a build-id (raw bytes), last of all:
+// Debuginfod::find. What comes is believed as any other.
+using DebugFileServer =
+    std::function<std::expected<UniqueFd, Reason>(std::string_view build_id)>;
+
+// Where a file lies, as the process sees it that has it mapped, and who is to
+// be asked for what is not on this machine.
 struct Place {
   int root = -1;          // from open_root(), borrowed; -1: our own root
   std::string path = {};  // absolute in it; empty when it is not known
+  const DebugFileServer* server = nullptr;  // borrowed; null: nobody
 };
 
 struct DebugFile {
@@ -35,9 +44,9 @@ struct DebugFile {
 // Tried in this order, inside the place's root and then in ours:
 //   1. /usr/lib/debug/.build-id/NN/NNNN.debug;
 //   2. the name in .gnu_debuglink, in the file's own directory, in .debug
-//      below it, and in its directory below /usr/lib/debug.
-// Reasons: `other_build` when only files of another build are there,
-// `no_debug_file` when none is.
+//      below it, and in its directory below /usr/lib/debug;
+// then the place's server. Reasons: `other_build` when only files of another
+// build are there, `no_debug_file` when none is, and the server's.
 //
 // Cost: at most eight opens of a path; without a build-id also reading the file
 // for its checksum, together at most 512 MiB. Thread-safe. A path on a file
