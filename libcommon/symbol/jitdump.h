@@ -40,7 +40,7 @@ class Jitdump {
 
   // Reads what was appended since the last time; whole records only, the rest
   // comes next time. A file that was written anew is read anew. Without news
-  // it costs 3 us; else about 0.5 us a record, and a pass over all that is
+  // it costs 3 us; else under 1 us a record, and a pass over all that is
   // known.
   void refresh();
 

@@ -9,7 +9,8 @@
 namespace sightline::symbol {
 namespace {
 
-constexpr std::uint64_t max_file = 512ULL << 20;
+// Ten million lines of a hundred bytes.
+constexpr std::uint64_t max_file = 1000ULL << 20;
 constexpr std::size_t chunk_size = 1U << 18;  // and the longest line
 constexpr std::size_t max_name = 4096;
 // No runtime's whole code cache is larger.
@@ -144,7 +145,7 @@ std::vector<std::uint32_t> PerfMap::newest_seen() {
 }
 
 void PerfMap::make_room() {
-  ranges_.settle();
+  ranges_.unite();
   const auto kept = newest_seen();
   std::size_t to = 0;
   std::size_t name_to = 0;
