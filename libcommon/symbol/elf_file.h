@@ -60,7 +60,8 @@ class ElfFile {
     return segments_;
   }
 
-  // The first section of that type (SHT_*) or name, or null.
+  // The first section of that type (SHT_*) or name, or null. For a name the
+  // table of names is read, at most 4 MiB of it.
   [[nodiscard]] const Section* find_section(std::uint32_t type) const;
   [[nodiscard]] const Section* find_section(std::string_view name) const;
 

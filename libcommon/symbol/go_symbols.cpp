@@ -102,7 +102,7 @@ std::optional<Layout> read_layout(const SectionReader& reader) {
     return std::nullopt;
   }
   const std::uint32_t magic = magic_of(header);
-  const auto pointer = static_cast<std::size_t>(header[7]);
+  const auto pointer = std::size_t{static_cast<unsigned char>(header[7])};
   const auto word = [&](unsigned index) {
     return reader.number(header_size + index * pointer, pointer);
   };

@@ -78,10 +78,14 @@ TEST_F(ObjectSymbols, LocalFunctionsComeFromTheDebugFile) {
 TEST_F(ObjectSymbols, MiniDebugInfoAndDynsymAreOneTable) {
   ElfImage<> inner;
   inner.add("label", 0x1010, 0, STB_LOCAL).add("between", 0x1200, 16);
+  inner.add("assembly", 0x1240, 0, STB_LOCAL);
   ElfImage<> image = exported();
   image.add_section(".gnu_debugdata", SHT_PROGBITS, compress(inner.bytes()));
-  EXPECT_EQ(ask(image, {0x1010, 0x10ff, 0x1100, 0x120f, 0x1210, 0x1300}),
-            (Names{"label", "label", "first", "between", "", "second"}));
+  EXPECT_EQ(ask(image, {0x1010, 0x10ff, 0x1100, 0x120f, 0x1210, 0x1240, 0x1300,
+                        0x1400}),
+            (Names{"label", "label", "first", "between", "", "assembly",
+                   "second", ""}))
+      << "the label ends where the exported function begins";
   EXPECT_EQ(reason_, Reason::no_covering_symbol);
 }
 
