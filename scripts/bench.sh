@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# bench.sh [--assert]: speed, memory and cost of cpuprof, with its peers beside
-# it on the same load in one run. With --assert it fails where a figure is over
-# its limit. Needs root, and a machine that does nothing else.
+# bench.sh [--assert]: speed, memory and cost of cpuprof, and of reading debug
+# information, each with its peers beside it in one run. With --assert it fails
+# where a figure is over its limit. Needs root, and a machine that does nothing
+# else.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-ninja -C build --quiet measure threads
+ninja -C build --quiet measure threads source_of
 export LC_ALL=C.UTF-8 PATH=$PWD/build/bin:$PWD/build/tests/bench:$PWD/build/tests/workloads:$PATH
-exec python3 tests/bench/bench.py "$@"
+status=0
+python3 tests/bench/bench.py "$@" || status=$?
+python3 tests/bench/source.py "$@" || status=$?
+exit "$status"
