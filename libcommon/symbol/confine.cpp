@@ -29,12 +29,12 @@ constexpr std::uint32_t architecture = AUDIT_ARCH_AARCH64;
 
 // What reading a file that is open, taking memory, and ending come down to.
 constexpr std::array allowed_calls = {
-    SYS_read,          SYS_pread64, SYS_write,      SYS_writev,
-    SYS_lseek,         SYS_fstat,   SYS_newfstatat, SYS_mmap,
-    SYS_mremap,        SYS_munmap,  SYS_madvise,    SYS_brk,
-    SYS_mprotect,      SYS_futex,   SYS_exit,       SYS_exit_group,
-    SYS_rt_sigreturn,  SYS_fcntl,   SYS_getrandom,  SYS_clock_gettime,
-    SYS_rt_sigprocmask};
+    SYS_read,           SYS_pread64, SYS_write,      SYS_writev,
+    SYS_lseek,          SYS_fstat,   SYS_newfstatat, SYS_mmap,
+    SYS_mremap,         SYS_munmap,  SYS_madvise,    SYS_brk,
+    SYS_mprotect,       SYS_futex,   SYS_exit,       SYS_exit_group,
+    SYS_rt_sigreturn,   SYS_fcntl,   SYS_getrandom,  SYS_clock_gettime,
+    SYS_rt_sigprocmask, SYS_getpid, SYS_close};
 
 void limit(__rlimit_resource resource, std::uint64_t most) {
   rlimit bounds{};

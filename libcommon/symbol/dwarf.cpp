@@ -3,6 +3,7 @@
 
 #include <dwarf.h>
 #include <elfutils/libdw.h>
+#include <fmt/format.h>
 #include <libelf.h>
 #include <malloc.h>
 #include <unistd.h>
@@ -121,22 +122,37 @@ Units find_units(Dwarf* dwarf, std::span<const std::uint64_t> addresses) {
   return units;
 }
 
-// The file names of a unit, by their numbers.
+// The file names of a unit, whole: what the compiler was given relative to its
+// directory comes with that before it.
 class FileNames {
  public:
   explicit FileNames(Dwarf_Die& unit) {
     std::size_t count = 0;
     if (dwarf_getsrcfiles(&unit, &files_, &count) == 0) count_ = count;
+    Dwarf_Attribute found;
+    const char* const directory =
+        dwarf_formstring(dwarf_attr(&unit, DW_AT_comp_dir, &found));
+    if (directory != nullptr) directory_ = directory;
   }
-  [[nodiscard]] std::string_view at(Dwarf_Word index) const {
+  // By its number in the table.
+  [[nodiscard]] std::string_view at(Dwarf_Word index) {
     if (index >= count_) return {};
-    const char* const name = dwarf_filesrc(files_, index, nullptr, nullptr);
-    return name != nullptr ? std::string_view(name) : std::string_view();
+    return whole(dwarf_filesrc(files_, index, nullptr, nullptr));
+  }
+  // `name` lives as long as the unit.
+  [[nodiscard]] std::string_view whole(const char* name) {
+    if (name == nullptr) return {};
+    if (*name == '/' || directory_.empty()) return name;
+    auto& made = made_[name];
+    if (made.empty()) made = fmt::format("{}/{}", directory_, name);
+    return made;
   }
 
  private:
   Dwarf_Files* files_ = nullptr;
   std::size_t count_ = 0;
+  std::string_view directory_;
+  std::unordered_map<const char*, std::string> made_;
 };
 
 Dwarf_Word number(Dwarf_Die& die, unsigned attribute) {
@@ -161,9 +177,9 @@ class Reader {
   void read_units(const Units& units, std::span<const std::uint64_t> addresses);
   void read_unit(std::uint64_t offset, std::span<const std::uint64_t> addresses,
                  std::span<const std::size_t> indexes);
-  void put_line(Dwarf_Die& unit, std::uint64_t address);
+  void put_line(Dwarf_Die& unit, std::uint64_t address, FileNames& files);
   void put_functions(const DwarfScopes::Chain& outermost_first,
-                     const std::optional<FileNames>& files);
+                     std::optional<FileNames>& files);
   std::string_view name_of(Dwarf_Die& die);
 
   SourceWanted wanted_;
@@ -222,26 +238,27 @@ void Reader::read_unit(std::uint64_t offset,
   if (wanted_.lines) files.emplace(unit);
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     frames_.assign(1, {});
-    if (files) put_line(unit, addresses[i]);
+    if (files) put_line(unit, addresses[i], *files);
     put_functions(scopes.chain(i), files);
     const bool known = !frames_[0].function.empty() || frames_[0].line != 0;
     if (known) output_.chain(indexes[i], frames_);
   }
 }
 
-void Reader::put_line(Dwarf_Die& unit, std::uint64_t address) {
+void Reader::put_line(Dwarf_Die& unit, std::uint64_t address,
+                      FileNames& files) {
   Dwarf_Line* const found = dwarf_getsrc_die(&unit, address);
   int line = 0;
   if (found == nullptr || dwarf_lineno(found, &line) != 0 || line <= 0) return;
   const char* const file = dwarf_linesrc(found, nullptr, nullptr);
   if (file == nullptr) return;
-  frames_.back().file = file;
+  frames_.back().file = files.whole(file);
   frames_.back().line = static_cast<std::uint32_t>(line);
 }
 
 // `outermost_first` may be empty.
 void Reader::put_functions(const DwarfScopes::Chain& outermost_first,
-                           const std::optional<FileNames>& files) {
+                           std::optional<FileNames>& files) {
   for (std::size_t i = outermost_first.size(); i-- > 0;) {
     Dwarf_Die die = outermost_first[i];
     frames_.back().function = name_of(die);

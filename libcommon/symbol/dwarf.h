@@ -30,9 +30,10 @@ struct SourceWanted {
 // A function and where it is at: the innermost at the line of the address, each
 // other at the line of the call that was inlined into it.
 struct DwarfFrame {
-  std::string_view function;  // as linked (mangled), else as written, or empty
-  std::string_view file;      // as the compiler knew it; empty without lines
-  std::uint32_t line = 0;     // 0: not known
+  std::string_view function =
+      {};                      // as linked (mangled), else as written, or empty
+  std::string_view file = {};  // as the compiler knew it; empty without lines
+  std::uint32_t line = 0;      // 0: not known
 };
 
 struct DwarfOutput {

@@ -75,7 +75,12 @@ Json frame_record(const stack::Frame& frame, const stack::Function& function,
   }
   put_text(record, "object", function.object);
   record["kernel"] = function.kernel;
-  record["address"] = output::hex_string(frame.offset);
+  if (frame.object == process::jit_object) {
+    // The same function may have lain elsewhere a moment later.
+    put_absent(record, "address", "generated code");
+  } else {
+    record["address"] = output::hex_string(frame.offset);
+  }
   if (source.inlines) record["inlined"] = function.inlined;
   if (source.lines) put_place(record, function);
   return record;
