@@ -3,10 +3,15 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <array>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -27,6 +32,18 @@ bool is_regular(int fd) {
   return ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
 }
 
+// Files that the kernel makes up call themselves regular, but opening or
+// reading one can take something away (trace_pipe) or set something off.
+bool is_made_up(int fd) {
+  constexpr std::array<long, 9> kinds = {
+      PROC_SUPER_MAGIC, SYSFS_MAGIC,         TRACEFS_MAGIC,
+      DEBUGFS_MAGIC,    SECURITYFS_MAGIC,    CGROUP_SUPER_MAGIC,
+      SELINUX_MAGIC,    CGROUP2_SUPER_MAGIC, PSTOREFS_MAGIC};
+  struct statfs system{};
+  return ::fstatfs(fd, &system) != 0 ||
+         std::ranges::find(kinds, system.f_type) != kinds.end();
+}
+
 }  // namespace
 
 Result<UniqueFd> open_root(const std::string& path) {
@@ -43,7 +60,9 @@ Result<UniqueFd> open_regular(int root, const std::string& path) {
   // Looked at first (O_PATH opens nothing), and then the same file is opened.
   auto seen = look_up(root, path);
   if (!seen) return fail_errno(what);
-  if (!is_regular(seen.get())) return fail_errno(what, EINVAL);
+  if (!is_regular(seen.get()) || is_made_up(seen.get())) {
+    return fail_errno(what, EINVAL);
+  }
   auto again = fmt::format("/proc/self/fd/{}", seen.get());
   UniqueFd fd(
       ::open(again.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));

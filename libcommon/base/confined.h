@@ -19,7 +19,9 @@ Result<UniqueFd> open_root(const std::string& path);
 // open_root(); -1: our own). Neither ".." nor a symbolic link leads out of
 // that root, nor does one through /proc (openat2(2), since Linux 5.6). What is
 // no regular file is not opened at all, so that no FIFO blocks and no device
-// notices: it fails with EINVAL. Otherwise fails with errno. Thread-safe.
+// notices, and neither is one of proc, sysfs, tracefs and their like, where the
+// mere reading can change something: it fails with EINVAL. Otherwise fails with
+// errno. Thread-safe.
 Result<UniqueFd> open_regular(int root, const std::string& path);
 
 }  // namespace sightline

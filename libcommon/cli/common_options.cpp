@@ -329,4 +329,33 @@ void add_stack_options(OptionTable& table, CommonOptions& common) {
              }});
 }
 
+void add_symbol_options(OptionTable& table, CommonOptions& common) {
+  table.add({.name = "inline",
+             .help = "Show inlined calls as frames of their own, where there "
+                     "is debug information.",
+             .group = "Stacks",
+             .set = set_flag(common.inlines)});
+  table.add({.name = "line",
+             .help = "Show source file and line of each user frame, where "
+                     "there is debug information.",
+             .group = "Stacks",
+             .set = set_flag(common.lines)});
+  table.add({.name = "no-demangle",
+             .help = "Show C++ and Rust names as the linker knows them.",
+             .group = "Stacks",
+             .set = [&common](auto) -> Status {
+               common.demangle = false;
+               return {};
+             }});
+  table.add({.name = "debuginfod",
+             .value = "TIME",
+             .help = "Ask the servers of DEBUGINFOD_URLS for debug files, for "
+                     "at most TIME in all. They learn what runs here.",
+             .group = "Stacks",
+             .set = [&common](std::string_view value) -> Status {
+               common.debuginfod_ns = SL_TRY(parse_duration(value));
+               return {};
+             }});
+}
+
 }  // namespace sightline::cli

@@ -59,6 +59,12 @@ struct CommonOptions {
   bool user_only = false;
   bool kernel_only = false;
 
+  // Names of frames
+  bool inlines = false;
+  bool lines = false;
+  bool demangle = true;
+  std::optional<std::uint64_t> debuginfod_ns;  // asked of servers, at most
+
   // Output
   std::vector<std::string> by;
   std::string sort;
@@ -125,6 +131,9 @@ void add_sampling_options(OptionTable& table, CommonOptions& common,
 
 // -U -K: stack tools.
 void add_stack_options(OptionTable& table, CommonOptions& common);
+
+// --inline --line --no-demangle --debuginfod: stack tools.
+void add_symbol_options(OptionTable& table, CommonOptions& common);
 
 // --by, with the tool's keys.
 void add_grouping_option(OptionTable& table, CommonOptions& common,

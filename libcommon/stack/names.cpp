@@ -193,16 +193,24 @@ void Names::name_batch(const FrameTable& frames, process::ObjectId object,
   }
 }
 
+symbol::Place Names::place_of(process::ObjectId object, int root) const {
+  return {.root = root,
+          .path = objects_.file(object).path,
+          .server = server_ ? &server_ : nullptr};
+}
+
 void Names::read_source(const FrameTable& frames, process::ObjectId object,
                         const Batch& batch, std::uint64_t deadline_ns) {
   auto opened = objects_.open(object);
   if (opened.fd < 0) return;  // the names say so already
   auto name = objects_.name(object);
-  auto table = symbol::read_source(
-      {.file = opened.fd}, offsets_of(frames, batch), source_.wanted,
-      {.deadline_ns = deadline_ns}, [&](std::size_t done, std::size_t all) {
-        if (source_.progress) source_.progress(name, done, all);
-      });
+  auto table = symbol::read_source(opened.fd, place_of(object, opened.root),
+                                   offsets_of(frames, batch), source_.wanted,
+                                   {.deadline_ns = deadline_ns},
+                                   [&](std::size_t done, std::size_t all) {
+                                     if (source_.progress)
+                                       source_.progress(name, done, all);
+                                   });
   bool all_known = true;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     put_chain(batch[i], table, i);
@@ -254,7 +262,8 @@ void Names::name_offsets(process::ObjectId object,
   }
   auto opened = objects_.open(object);
   if (opened.fd >= 0) {
-    symbolizer_.name_object(opened.fd, offsets, out);
+    symbolizer_.name_object(opened.fd, offsets, out,
+                            place_of(object, opened.root));
     return;
   }
   for (auto& named : out) named.reason = opened.reason;

@@ -63,6 +63,11 @@ class Names {
         objects_(objects),
         generated_(generated) {}
 
+  // Who is asked for debug files that are not on this machine.
+  void use_server(symbol::DebugFileServer server) {
+    server_ = std::move(server);
+  }
+
   // Before the first frame is named. Without it nothing is read but symbol
   // tables.
   void use_source(SourceSettings settings) { source_ = std::move(settings); }
@@ -142,6 +147,10 @@ class Names {
   std::vector<Chain> chains_;  // of each frame, into the next
   std::vector<FunctionId> chain_ids_;
 
+  [[nodiscard]] symbol::Place place_of(process::ObjectId object,
+                                       int root) const;
+
+  symbol::DebugFileServer server_;
   SourceSettings source_;
   Batch generated_frames_;  // as yet unnamed
   Batch unread_;            // frames whose object's DWARF was not asked yet

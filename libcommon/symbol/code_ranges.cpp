@@ -11,6 +11,7 @@ using Range = CodeRanges::Range;
 
 // Below this many it does not pay to settle while adding.
 constexpr std::size_t min_batch = 1U << 16;
+constexpr std::size_t max_recent = 1U << 12;
 
 std::uint64_t end_of(const Range& range) { return range.start + range.size; }
 
@@ -67,35 +68,55 @@ class Sweep {
   std::vector<Range> pieces_;
 };
 
-}  // namespace
-
-void CodeRanges::add(Range range) {
-  added_.push_back(range);
-  if (added_.size() >= std::max(min_batch, pieces_.size())) settle();
+// Both are sorted by start.
+void merge(std::vector<Range>& into, const std::vector<Range>& from) {
+  if (from.empty()) return;
+  const auto middle = static_cast<std::ptrdiff_t>(into.size());
+  into.insert(into.end(), from.begin(), from.end());
+  std::ranges::inplace_merge(into, into.begin() + middle, {}, &Range::start);
+  into = Sweep(into).run();
 }
 
-void CodeRanges::settle() {
-  if (added_.empty()) return;
-  const auto middle = static_cast<std::ptrdiff_t>(pieces_.size());
-  pieces_.insert(pieces_.end(), added_.begin(), added_.end());
-  added_ = {};
-  std::ranges::sort(pieces_.begin() + middle, pieces_.end(), {}, &Range::start);
-  std::ranges::inplace_merge(pieces_, pieces_.begin() + middle, {},
-                             &Range::start);
-  pieces_ = Sweep(pieces_).run();
-}
-
-std::optional<std::uint32_t> CodeRanges::find(std::uint64_t address) const {
+std::optional<std::uint32_t> find_in(const std::vector<Range>& pieces,
+                                     std::uint64_t address) {
   const auto next =
-      std::ranges::upper_bound(pieces_, address, {}, &Range::start);
-  if (next == pieces_.begin()) return std::nullopt;
+      std::ranges::upper_bound(pieces, address, {}, &Range::start);
+  if (next == pieces.begin()) return std::nullopt;
   const Range& range = *(next - 1);
   if (address - range.start >= range.size) return std::nullopt;
   return range.number;
 }
 
+}  // namespace
+
+void CodeRanges::add(Range range) {
+  added_.push_back(range);
+  if (added_.size() >= std::max(min_batch, pieces_.size())) unite();
+}
+
+void CodeRanges::settle() {
+  if (added_.empty()) return;
+  std::ranges::sort(added_, {}, &Range::start);
+  merge(recent_, added_);
+  added_ = {};
+  if (recent_.size() >= std::max(max_recent, pieces_.size() / 8)) unite();
+}
+
+void CodeRanges::unite() {
+  std::ranges::sort(added_, {}, &Range::start);
+  merge(recent_, added_);
+  added_ = {};
+  merge(pieces_, recent_);
+  recent_ = {};
+}
+
+std::optional<std::uint32_t> CodeRanges::find(std::uint64_t address) const {
+  const auto recent = find_in(recent_, address);
+  return recent ? recent : find_in(pieces_, address);
+}
+
 void CodeRanges::renumber(const std::vector<std::uint32_t>& kept) {
-  settle();
+  unite();
   std::erase_if(pieces_, [&kept](const Range& range) {
     return kept.empty() || range.number < kept.front();
   });
@@ -107,11 +128,13 @@ void CodeRanges::renumber(const std::vector<std::uint32_t>& kept) {
 
 void CodeRanges::clear() {
   pieces_ = {};
+  recent_ = {};
   added_ = {};
 }
 
 std::size_t CodeRanges::memory() const {
-  return (pieces_.capacity() + added_.capacity()) * sizeof(Range);
+  return (pieces_.capacity() + recent_.capacity() + added_.capacity()) *
+         sizeof(Range);
 }
 
 }  // namespace sightline::symbol

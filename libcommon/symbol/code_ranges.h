@@ -18,6 +18,13 @@ struct CodeSymbol {
   std::uint64_t size = 0;
 };
 
+// How much a reader keeps. Where that is not enough, it forgets the older half;
+// the newest function is always kept.
+struct CodeLimits {
+  std::size_t functions;
+  std::size_t name_bytes;
+};
+
 // Numbered ranges, of which the one with the highest number is seen. Const
 // members may be called from many threads.
 class CodeRanges {
@@ -32,19 +39,23 @@ class CodeRanges {
   // ascend. Amortized O(log n).
   void add(Range range);
 
-  // Makes what was added visible to find(). Linear in the number of ranges if
-  // something was added, else free.
+  // Makes what was added visible to find(). Linear in what was added lately,
+  // and now and then in all; free if nothing was added.
   void settle();
+
+  // Brings all into pieces(). Linear in the number of ranges.
+  void unite();
 
   // The number of the range that is seen at `address`. O(log n).
   [[nodiscard]] std::optional<std::uint32_t> find(std::uint64_t address) const;
 
-  // What is seen, ascending and disjoint: at most two pieces for each range.
+  // What is seen, ascending and disjoint, as of the last unite(): at most two
+  // pieces for each range.
   [[nodiscard]] const std::vector<Range>& pieces() const { return pieces_; }
 
   // Forgets numbers under `first` and counts the others from their place in
   // `kept`, which is ascending and has all numbers from `first` on that are
-  // seen. Settles.
+  // seen. Unites.
   void renumber(const std::vector<std::uint32_t>& kept);
 
   void clear();
@@ -52,6 +63,7 @@ class CodeRanges {
 
  private:
   std::vector<Range> pieces_;
+  std::vector<Range> recent_;  // the same, later than all of pieces_
   std::vector<Range> added_;
 };
 

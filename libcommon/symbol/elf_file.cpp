@@ -17,6 +17,8 @@ namespace {
 // The linkers write at most some hundreds of either into what is executed.
 constexpr std::uint64_t max_sections = 1U << 16;
 constexpr std::uint64_t max_segments = 1U << 10;
+// A megabyte is what a linker writes that was told to keep each function apart.
+constexpr std::uint64_t max_section_names = 4U << 20;
 constexpr std::size_t max_notes = 1U << 16;
 constexpr std::size_t max_build_id = 64;
 
@@ -156,17 +158,15 @@ const Section* ElfFile::find_section(std::uint32_t type) const {
 }
 
 const Section* ElfFile::find_section(std::string_view name) const {
-  std::array<char, 64> buffer{};
-  if (section_names_ >= sections_.size() || name.size() >= buffer.size()) {
-    return nullptr;
-  }
-  const Section& names = sections_[section_names_];
-  const std::span candidate(buffer.data(), name.size() + 1);
+  if (section_names_ >= sections_.size()) return nullptr;
+  const Section& table = sections_[section_names_];
+  std::string names(std::min(table.file_size, max_section_names), '\0');
+  names.resize(read_at(table.offset, names));
   for (const Section& section : sections_) {
-    if (section.name >= names.file_size) continue;
-    if (read_at(names.offset + section.name, candidate) == candidate.size() &&
-        std::string_view(buffer.data(), name.size()) == name &&
-        buffer[name.size()] == '\0') {
+    if (section.name >= names.size()) continue;
+    const auto found = std::string_view(names).substr(section.name);
+    if (found.size() > name.size() && found.starts_with(name) &&
+        found[name.size()] == '\0') {
       return &section;
     }
   }

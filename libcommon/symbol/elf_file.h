@@ -60,7 +60,8 @@ class ElfFile {
     return segments_;
   }
 
-  // The first section of that type (SHT_*) or name, or null.
+  // The first section of that type (SHT_*) or name, or null. For a name the
+  // table of names is read, at most 4 MiB of it.
   [[nodiscard]] const Section* find_section(std::uint32_t type) const;
   [[nodiscard]] const Section* find_section(std::string_view name) const;
 
@@ -71,6 +72,13 @@ class ElfFile {
 
   // The bytes of the GNU build-id note (at most 64), empty if there is none.
   [[nodiscard]] std::string build_id() const;
+
+  // For libraries that read the file themselves. Stays this object's; nobody
+  // may rely on its position.
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+  // Bytes in the file when it was opened.
+  [[nodiscard]] std::uint64_t size() const { return file_size_; }
 
   // Reads at a file offset until `into` is full or the file ends; the number
   // of bytes read. An I/O error counts as the end.

@@ -24,17 +24,20 @@ constexpr std::uint64_t max_symbols = 1U << 24;
 constexpr unsigned max_alias_reads = 1U << 18;
 
 constexpr std::uint8_t underscores_unknown = 0xff;
+constexpr std::size_t max_files = 8;
 
 // What is remembered of a symbol while the table goes by; none while `name` is
 // 0. Sixteen bytes, because there are two for each address.
 struct Candidate {
   std::uint64_t start = 0;
   std::uint32_t name = 0;
-  bool sized = false;
+  std::uint8_t table = 0;
   std::uint8_t kind = 0;  // 2 for a function, and 1 for a visible symbol
   std::uint8_t underscores = underscores_unknown;
-  bool global = false;
+  bool sized : 1 = false;
+  bool global : 1 = false;
 };
+static_assert(sizeof(Candidate) == 16);
 
 // A symbol of either class.
 struct RawSymbol {
@@ -69,7 +72,7 @@ RawSymbol widen(const Elf32_Sym& from) {
 class NameReader {
  public:
   NameReader(const ElfFile& file, const Section& strings)
-      : file_(file), strings_(strings) {}
+      : file_(&file), strings_(&strings) {}
 
   std::string read(std::uint32_t offset, std::size_t limit) {
     std::string name;
@@ -85,8 +88,8 @@ class NameReader {
 
   std::uint8_t count_underscores(std::uint32_t offset) {
     std::array<char, 8> head{};
-    if (offset >= strings_.file_size) return 0;
-    (void)file_.read_at(strings_.offset + offset, head);
+    if (offset >= strings_->file_size) return 0;
+    (void)file_->read_at(strings_->offset + offset, head);
     const auto end =
         std::ranges::find_if(head, [](char c) { return c != '_'; });
     return static_cast<std::uint8_t>(end - head.begin());
@@ -94,46 +97,53 @@ class NameReader {
 
  private:
   std::string_view window_at(std::uint64_t offset) {
-    if (offset >= strings_.file_size) return {};
+    if (offset >= strings_->file_size) return {};
     if (offset < begin_ || offset >= begin_ + filled_) {
       const auto want =
-          std::min<std::uint64_t>(window_.size(), strings_.file_size - offset);
+          std::min<std::uint64_t>(window_.size(), strings_->file_size - offset);
       begin_ = offset;
-      filled_ = file_.read_at(strings_.offset + offset,
-                              std::span(window_).first(want));
+      filled_ = file_->read_at(strings_->offset + offset,
+                               std::span(window_).first(want));
     }
     return {window_.data() + (offset - begin_), begin_ + filled_ - offset};
   }
 
-  const ElfFile& file_;
-  const Section& strings_;
+  const ElfFile* file_;
+  const Section* strings_;
   std::vector<char> window_ = std::vector<char>(chunk_size);
   std::uint64_t begin_ = 0;
   std::uint64_t filled_ = 0;
 };
 
-// One symbol table against one list of addresses.
+// A symbol table of one of the files.
+struct Table {
+  const ElfFile* file;
+  const Section* section;
+};
+
+// Some symbol tables, as if they were one, against one list of addresses.
 //
 // Which of two symbols is better does not depend on the address, so the search
 // is a range update "keep the better" and a point query at the end: a segment
 // tree over the addresses. Overlapping symbols cannot make it quadratic.
 class TableSearch {
  public:
-  TableSearch(const ElfFile& file, const Section& table,
-              std::span<const std::uint64_t> addresses)
-      : file_(file),
-        table_(table),
-        addresses_(addresses),
+  explicit TableSearch(std::span<const std::uint64_t> addresses)
+      : addresses_(addresses),
         best_(2 * addresses.size()),
-        last_start_(addresses.size()),
-        names_(file, file.sections()[table.link]) {}
+        last_start_(addresses.size()) {}
 
-  Reason run(std::span<ElfSymbol*> out) {
-    const Reason reason =
-        file_.is_64bit() ? scan<Elf64_Sym>() : scan<Elf32_Sym>();
-    if (reason == Reason::none) collect(out);
-    return reason;
+  // Offers all symbols of a table.
+  Reason add(const Table& table) {
+    const auto& sections = table.file->sections();
+    if (table.section->link >= sections.size()) return Reason::corrupt;
+    table_ = table;
+    names_.emplace_back(*table.file, sections[table.section->link]);
+    return table.file->is_64bit() ? scan<Elf64_Sym>() : scan<Elf32_Sym>();
   }
+
+  // Writes down what won.
+  void collect(std::span<ElfSymbol*> out);
 
  private:
   template <typename Sym>
@@ -146,31 +156,30 @@ class TableSearch {
   bool is_better(Candidate& offered, Candidate& kept);
   void count_underscores(Candidate& candidate);
   Candidate winner(std::size_t index);
-  void collect(std::span<ElfSymbol*> out);
 
-  const ElfFile& file_;
-  const Section& table_;
   std::span<const std::uint64_t> addresses_;
   std::vector<Candidate> best_;
   // The last start of any symbol in (addresses[i - 1], addresses[i]], plus one
   // if it has a size: past its end nothing that starts with it goes on.
   std::vector<std::uint64_t> last_start_;
-  NameReader names_;
+  Table table_{};  // the one that is being read
+  std::vector<NameReader> names_;
   unsigned alias_reads_ = 0;
 };
 
 template <typename Sym>
 Reason TableSearch::scan() {
-  if (table_.entry_size != sizeof(Sym)) return Reason::corrupt;
+  if (table_.section->entry_size != sizeof(Sym)) return Reason::corrupt;
   std::vector<Sym> chunk(chunk_size / sizeof(Sym));
   const std::uint64_t count =
-      std::min(table_.file_size / sizeof(Sym), max_symbols);
+      std::min(table_.section->file_size / sizeof(Sym), max_symbols);
   for (std::uint64_t at = 0; at < count;) {
     const std::size_t want = std::min<std::uint64_t>(chunk.size(), count - at);
     const std::span into(reinterpret_cast<char*>(chunk.data()),
                          want * sizeof(Sym));
     const std::size_t got =
-        file_.read_at(table_.offset + at * sizeof(Sym), into) / sizeof(Sym);
+        table_.file->read_at(table_.section->offset + at * sizeof(Sym), into) /
+        sizeof(Sym);
     for (std::size_t i = 0; i < got; ++i) consider(widen(chunk[i]));
     if (got < want) break;
     at += got;
@@ -190,8 +199,9 @@ void TableSearch::consider(const RawSymbol& symbol) {
       2 * (symbol.type != STT_NOTYPE) + (symbol.binding != STB_LOCAL);
   Candidate candidate{.start = symbol.value,
                       .name = symbol.name,
-                      .sized = symbol.size != 0,
+                      .table = static_cast<std::uint8_t>(names_.size() - 1),
                       .kind = static_cast<std::uint8_t>(kind),
+                      .sized = symbol.size != 0,
                       .global = symbol.binding != STB_WEAK};
   std::size_t left = first + addresses_.size();
   // Most functions hold one address or none.
@@ -215,8 +225,9 @@ bool TableSearch::names_code(const RawSymbol& symbol) const {
   // Labels of assembly. A local one without a size is a jump target or marks
   // the kind of the bytes that follow (`$x`, `$d` of the ARM ABIs).
   if (symbol.size == 0 && symbol.binding == STB_LOCAL) return false;
-  return symbol.section < file_.sections().size() &&
-         (file_.sections()[symbol.section].flags & SHF_EXECINSTR) != 0;
+  const auto& sections = table_.file->sections();
+  return symbol.section < sections.size() &&
+         (sections[symbol.section].flags & SHF_EXECINSTR) != 0;
 }
 
 std::uint64_t TableSearch::end_of(const RawSymbol& symbol) const {
@@ -225,10 +236,11 @@ std::uint64_t TableSearch::end_of(const RawSymbol& symbol) const {
     return symbol.value + std::min(symbol.size, highest - symbol.value);
   }
   const std::uint64_t own_byte = symbol.value + (symbol.value != highest);
-  if (table_.type == SHT_DYNSYM || symbol.section >= file_.sections().size()) {
+  const auto& sections = table_.file->sections();
+  if (table_.section->type == SHT_DYNSYM || symbol.section >= sections.size()) {
     return own_byte;
   }
-  const Section& section = file_.sections()[symbol.section];
+  const Section& section = sections[symbol.section];
   if (symbol.value < section.address ||
       symbol.value - section.address >= section.size) {
     return symbol.value;
@@ -251,11 +263,12 @@ bool TableSearch::is_better(Candidate& offered, Candidate& kept) {
     return std::tuple(candidate.sized, candidate.start, candidate.kind);
   };
   if (rank(offered) != rank(kept)) return rank(offered) > rank(kept);
-  if (offered.name == kept.name) return false;
+  if (offered.name == kept.name && offered.table == kept.table) return false;
   count_underscores(offered);
   count_underscores(kept);
   const auto taste = [](const Candidate& candidate) {
-    return std::tuple(candidate.underscores, !candidate.global, candidate.name);
+    return std::tuple(candidate.underscores, !candidate.global, candidate.table,
+                      candidate.name);
   };
   return taste(offered) < taste(kept);
 }
@@ -265,7 +278,8 @@ void TableSearch::count_underscores(Candidate& candidate) {
   candidate.underscores = 0;
   if (alias_reads_ == max_alias_reads) return;
   ++alias_reads_;
-  candidate.underscores = names_.count_underscores(candidate.name);
+  candidate.underscores =
+      names_[candidate.table].count_underscores(candidate.name);
 }
 
 Candidate TableSearch::winner(std::size_t index) {
@@ -279,7 +293,7 @@ Candidate TableSearch::winner(std::size_t index) {
 
 void TableSearch::collect(std::span<ElfSymbol*> out) {
   struct Wanted {
-    std::uint32_t name;
+    std::pair<std::uint8_t, std::uint32_t> name;  // the table, and where in it
     std::uint32_t index;
   };
   std::vector<Wanted> wanted;
@@ -289,28 +303,29 @@ void TableSearch::collect(std::span<ElfSymbol*> out) {
     const Candidate best = winner(i);
     if (best.name == 0 || (!best.sized && best.start != last_start)) continue;
     out[i]->start = best.start;
-    wanted.push_back({best.name, static_cast<std::uint32_t>(i)});
+    wanted.push_back({.name = {best.table, best.name},
+                      .index = static_cast<std::uint32_t>(i)});
   }
   std::ranges::sort(wanted, {}, &Wanted::name);
   std::size_t budget = max_name + wanted.size() * max_mean_name;
   const ElfSymbol* previous = nullptr;
-  std::uint32_t previous_name = 0;
+  std::pair<std::uint8_t, std::uint32_t> previous_name;
   for (const Wanted& want : wanted) {
     ElfSymbol& symbol = *out[want.index];
     symbol.name = previous != nullptr && previous_name == want.name
                       ? previous->name
-                      : names_.read(want.name, std::min(max_name, budget));
+                      : names_[want.name.first].read(
+                            want.name.second, std::min(max_name, budget));
     budget -= std::min(budget, symbol.name.size());
     previous = &symbol;
     previous_name = want.name;
   }
 }
 
-// Asks one table for everything that has no name yet.
-Reason search_table(const ElfFile& file, const Section& table,
-                    std::span<const std::uint64_t> addresses,
-                    std::span<ElfSymbol> out) {
-  if (table.link >= file.sections().size()) return Reason::corrupt;
+// Asks tables for everything that has no name yet.
+Reason search(std::span<const Table> tables,
+              std::span<const std::uint64_t> addresses,
+              std::span<ElfSymbol> out) {
   std::vector<std::uint64_t> open_addresses;
   std::vector<ElfSymbol*> open_symbols;
   for (std::size_t i = 0; i < addresses.size(); ++i) {
@@ -319,28 +334,52 @@ Reason search_table(const ElfFile& file, const Section& table,
     open_symbols.push_back(&out[i]);
   }
   if (open_addresses.empty()) return Reason::none;
-  return TableSearch(file, table, open_addresses).run(open_symbols);
+  TableSearch search(open_addresses);
+  Reason reason = Reason::none;
+  for (const Table& table : tables) {
+    if (search.add(table) != Reason::none) reason = Reason::corrupt;
+  }
+  search.collect(open_symbols);
+  return reason;
 }
 
 }  // namespace
 
-Reason name_symbols(const ElfFile& file,
+Reason name_symbols(std::span<const ElfFile* const> files,
                     std::span<const std::uint64_t> addresses,
                     std::span<ElfSymbol> out) {
   assert(addresses.size() == out.size());
-  const Section* const full = file.find_section(SHT_SYMTAB);
-  Reason reason =
-      full != nullptr ? Reason::no_covering_symbol : Reason::no_symbols;
-  for (const Section* table : {full, file.find_section(SHT_DYNSYM)}) {
-    if (table == nullptr) continue;
-    if (search_table(file, *table, addresses, out) != Reason::none) {
+  assert(files.size() <= max_files);
+  Reason reason = Reason::no_symbols;
+  std::vector<Table> first;
+  std::vector<Table> second;
+  for (const ElfFile* file : files) {
+    const Section* const full = file->find_section(SHT_SYMTAB);
+    const Section* const dynamic = file->find_section(SHT_DYNSYM);
+    if (full != nullptr) {
+      reason = Reason::no_covering_symbol;
+      first.push_back({file, full});
+    }
+    if (dynamic == nullptr) continue;
+    (full != nullptr ? second : first).push_back({file, dynamic});
+  }
+  for (const auto& tables : {first, second}) {
+    if (search(tables, addresses, out) != Reason::none) {
       reason = Reason::corrupt;
     }
   }
-  return std::ranges::all_of(
-             out, [](const ElfSymbol& symbol) { return !symbol.name.empty(); })
-             ? Reason::none
-             : reason;
+  return all_named(out) ? Reason::none : reason;
+}
+
+Reason name_symbols(const ElfFile& file,
+                    std::span<const std::uint64_t> addresses,
+                    std::span<ElfSymbol> out) {
+  const std::array files = {&file};
+  return name_symbols(files, addresses, out);
+}
+
+bool all_named(std::span<const ElfSymbol> symbols) {
+  return std::ranges::none_of(symbols, &std::string::empty, &ElfSymbol::name);
 }
 
 }  // namespace sightline::symbol

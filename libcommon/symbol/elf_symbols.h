@@ -45,4 +45,17 @@ Reason name_symbols(const ElfFile& file,
                     std::span<const std::uint64_t> addresses,
                     std::span<ElfSymbol> out);
 
+// The same from several files that were made of one program (at most eight):
+// what is executed, and what was split off it. The .symtab of each, or its
+// .dynsym where it has none, are searched as if they were one table. One after
+// the other would be wrong: mini-debuginfo lacks the exported functions, whose
+// bytes would go to a label in front of them, and .dynsym lacks the local ones,
+// whose bytes would go to the function around them.
+Reason name_symbols(std::span<const ElfFile* const> files,
+                    std::span<const std::uint64_t> addresses,
+                    std::span<ElfSymbol> out);
+
+// Whether there is nothing left to name.
+bool all_named(std::span<const ElfSymbol> symbols);
+
 }  // namespace sightline::symbol

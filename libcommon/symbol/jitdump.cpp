@@ -14,8 +14,6 @@ namespace {
 constexpr std::uint64_t max_file = 4ULL << 30;
 constexpr std::size_t chunk_size = 1U << 16;
 constexpr std::size_t max_name = 4096;
-constexpr std::size_t max_places = 1U << 20;
-constexpr std::size_t max_names = 64U << 20;
 constexpr std::uint32_t max_header = 1U << 16;
 // No runtime's whole code cache is larger.
 constexpr std::uint64_t max_code = 1U << 31;
@@ -99,11 +97,12 @@ class Jitdump::Window {
   std::vector<char> buffer_;
 };
 
-std::expected<Jitdump, Reason> Jitdump::open(UniqueFd fd, std::uint32_t pid) {
+std::expected<Jitdump, Reason> Jitdump::open(UniqueFd fd, std::uint32_t pid,
+                                             CodeLimits limits) {
   auto file =
       GrowingFile::open(std::move(fd), max_file, Reason::jitdump_refused);
   if (!file) return std::unexpected(file.error());
-  return Jitdump(*std::move(file), pid);
+  return Jitdump(*std::move(file), pid, limits);
 }
 
 void Jitdump::refresh() {
@@ -177,7 +176,7 @@ void Jitdump::take_load(std::string_view record, std::uint64_t time_ns) {
 void Jitdump::take_move(std::string_view record, std::uint64_t time_ns) {
   const auto move = decode<MoveRecord>(record);
   if (!move) return;
-  if (history_.size() + 2 > max_places) make_room();
+  if (history_.size() + 2 > limits_.functions) make_room();
   const auto named = name_by_index_.find(move->code_index);
   const std::uint32_t name = named == name_by_index_.end() ? 0 : named->second;
   place(move->old_code_addr, move->code_size, time_ns, 0);
@@ -193,8 +192,9 @@ void Jitdump::place(std::uint64_t start, std::uint64_t size,
 }
 
 std::uint32_t Jitdump::keep_name(std::string_view name) {
-  if (history_.size() == max_places || name_by_index_.size() == max_places ||
-      names_.size() + name.size() + 2 > max_names) {
+  if (history_.size() >= limits_.functions ||
+      name_by_index_.size() >= limits_.functions ||
+      names_.size() + name.size() + 2 > limits_.name_bytes) {
     make_room();
   }
   if (names_.empty()) names_.push_back('\0');

@@ -24,20 +24,23 @@ namespace sightline::symbol {
 // are passed over. Times must be of CLOCK_MONOTONIC, which perf asks of the
 // runtimes too (`perf record -k mono`).
 //
-// Bounds: a file of 4 GiB, 4 KiB of a name, 1 Mi records and 64 MiB of names;
-// where that is not enough, the older half is forgotten. Const members may be
-// called from many threads.
+// Bounds: a file of 4 GiB, 4 KiB of a name, and unless other limits are given
+// 1 Mi places of functions and 64 MiB of names. Const members may be called
+// from many threads.
 class Jitdump {
  public:
+  static constexpr CodeLimits default_limits = {1U << 20, 64U << 20};
+
   // Takes the file, opened for reading, of the process that knows itself as
   // `pid`; who may be believed is the caller's to say. Fails with
   // `jitdump_refused`. Reads nothing yet: a runtime may keep even the header
   // in its buffer for long.
-  static std::expected<Jitdump, Reason> open(UniqueFd fd, std::uint32_t pid);
+  static std::expected<Jitdump, Reason> open(
+      UniqueFd fd, std::uint32_t pid, CodeLimits limits = default_limits);
 
   // Reads what was appended since the last time; whole records only, the rest
   // comes next time. A file that was written anew is read anew. Without news
-  // it costs 3 us; else about 0.5 us a record, and a pass over all that is
+  // it costs 3 us; else under 1 us a record, and a pass over all that is
   // known.
   void refresh();
 
@@ -54,14 +57,14 @@ class Jitdump {
   [[nodiscard]] std::size_t size() const { return history_.size(); }
   // Places that were forgotten for want of room.
   [[nodiscard]] std::uint64_t forgotten() const { return forgotten_; }
-  // Bytes held, at most 150 MiB.
+  // Bytes held, with the default limits at most 200 MiB.
   [[nodiscard]] std::size_t memory() const;
 
  private:
   class Window;
 
-  Jitdump(GrowingFile file, std::uint32_t pid)
-      : file_(std::move(file)), pid_(pid) {}
+  Jitdump(GrowingFile file, std::uint32_t pid, CodeLimits limits)
+      : file_(std::move(file)), pid_(pid), limits_(limits) {}
   void clear();
   std::uint64_t take_header(Window& window);
   std::uint64_t take_records(Window& window, std::uint64_t at,
@@ -75,6 +78,7 @@ class Jitdump {
 
   GrowingFile file_;
   std::uint32_t pid_;
+  CodeLimits limits_;
   Reason reason_ = Reason::none;
   std::uint64_t forgotten_ = 0;
   CodeHistory history_;  // names are offsets into names_; 0 is none

@@ -9,11 +9,10 @@
 namespace sightline::symbol {
 namespace {
 
-constexpr std::uint64_t max_file = 512ULL << 20;
+// Ten million lines of a hundred bytes.
+constexpr std::uint64_t max_file = 1000ULL << 20;
 constexpr std::size_t chunk_size = 1U << 18;  // and the longest line
 constexpr std::size_t max_name = 4096;
-constexpr std::size_t max_symbols = 1U << 21;
-constexpr std::size_t max_names = 128U << 20;
 // No runtime's whole code cache is larger.
 constexpr std::uint64_t max_code = 1U << 31;
 
@@ -52,11 +51,11 @@ std::optional<Line> parse_line(std::string_view text) {
 
 }  // namespace
 
-std::expected<PerfMap, Reason> PerfMap::open(UniqueFd fd) {
+std::expected<PerfMap, Reason> PerfMap::open(UniqueFd fd, CodeLimits limits) {
   auto file =
       GrowingFile::open(std::move(fd), max_file, Reason::jit_map_refused);
   if (!file) return std::unexpected(file.error());
-  return PerfMap(*std::move(file));
+  return PerfMap(*std::move(file), limits);
 }
 
 void PerfMap::refresh() {
@@ -109,8 +108,8 @@ void PerfMap::take_line(std::string_view text) {
     ++bad_lines_;
     return;
   }
-  if (symbols_.size() == max_symbols ||
-      names_.size() + line->name.size() >= max_names) {
+  if (symbols_.size() >= limits_.functions ||
+      names_.size() + line->name.size() >= limits_.name_bytes) {
     make_room();
   }
   const auto size = static_cast<std::uint32_t>(line->size);
@@ -135,7 +134,8 @@ std::vector<std::uint32_t> PerfMap::newest_seen() {
     const std::size_t end =
         i + 1 < symbols_.size() ? symbols_[i + 1].name : names_.size();
     names += end - symbols_[i].name;
-    if (names > max_names / 2 || kept.size() == max_symbols / 2) break;
+    if (names > limits_.name_bytes / 2 || kept.size() == limits_.functions / 2)
+      break;
     kept.push_back(static_cast<std::uint32_t>(i));
   }
   forgotten_ +=
@@ -145,7 +145,7 @@ std::vector<std::uint32_t> PerfMap::newest_seen() {
 }
 
 void PerfMap::make_room() {
-  ranges_.settle();
+  ranges_.unite();
   const auto kept = newest_seen();
   std::size_t to = 0;
   std::size_t name_to = 0;

@@ -24,18 +24,22 @@ namespace sightline::symbol {
 // before a number is taken too, since some runtimes write it. Lines of
 // another form are passed over.
 //
-// Bounds: a file of 512 MiB, a line of 256 KiB, 4 KiB of a name, 2 Mi functions
-// and 128 MiB of names; where that is not enough, the older half is forgotten.
+// Bounds: a file of 1000 MiB, a line of 256 KiB, 4 KiB of a name, and unless
+// other limits are given 2 Mi functions and 128 MiB of names.
 // Const members may be called from many threads.
 class PerfMap {
  public:
+  static constexpr CodeLimits default_limits = {1U << 21, 128U << 20};
+
   // Takes the file, opened for reading; who may be believed is the caller's to
   // say. Fails with `jit_map_refused`. Reads nothing yet.
-  static std::expected<PerfMap, Reason> open(UniqueFd fd);
+  static std::expected<PerfMap, Reason> open(
+      UniqueFd fd, CodeLimits limits = default_limits);
 
   // Reads what was appended since the last time; whole lines only, the rest
   // comes next time. A file that was written anew is read anew. Without news
-  // it costs 2 us; else about 0.2 us a line, and a pass over all that is known.
+  // it costs 2 us; else under 1 us a line, and now and then a pass over all
+  // that is known. Ten million lines at once take some seconds.
   void refresh();
 
   // The function that holds `address`, by the last line that says so.
@@ -58,7 +62,8 @@ class PerfMap {
     std::uint32_t name;  // offset into names_, ends with NUL
   };
 
-  explicit PerfMap(GrowingFile file) : file_(std::move(file)) {}
+  PerfMap(GrowingFile file, CodeLimits limits)
+      : file_(std::move(file)), limits_(limits) {}
   void clear();
   std::size_t take_lines(std::string_view text);
   void take_line(std::string_view line);
@@ -66,6 +71,7 @@ class PerfMap {
   std::vector<std::uint32_t> newest_seen();
 
   GrowingFile file_;
+  CodeLimits limits_;
   bool in_long_line_ = false;  // its beginning was dropped
   std::uint64_t bad_lines_ = 0;
   std::uint64_t forgotten_ = 0;

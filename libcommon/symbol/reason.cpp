@@ -37,6 +37,10 @@ std::string_view text(Reason reason) {
       return "stripped";
     case Reason::no_covering_symbol:
       return "no covering symbol";
+    case Reason::no_debug_file:
+      return "no debug file";
+    case Reason::other_build:
+      return "stripped, debug file of another build";
     case Reason::not_served:
       return "no debuginfod server has it";
     case Reason::served_wrong:

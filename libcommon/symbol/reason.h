@@ -25,6 +25,8 @@ enum class Reason : std::uint8_t {
   corrupt,             // headers or tables contradict themselves or the file
   no_symbols,          // stripped
   no_covering_symbol,  // there is a symbol table, and nothing in it covers this
+  no_debug_file,       // there is no separate debug file for it
+  other_build,         // stripped, and the debug file is of another build
   not_served,          // no debuginfod server has a debug file for it
   served_wrong,        // a debuginfod server sent a file of another build
   server_failed,       // a debuginfod server failed or took too long

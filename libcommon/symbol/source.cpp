@@ -96,4 +96,21 @@ SourceTable read_source(const DebugFiles& files,
   return table;
 }
 
+SourceTable read_source(int file, const Place& place,
+                        std::span<const std::uint64_t> file_offsets,
+                        const SourceWanted& wanted, const WorkerLimits& limits,
+                        const SourceProgress& progress) {
+  DebugFiles files{.file = file};
+  const auto elf = open_copy(file);
+  std::optional<DebugInfo> found;
+  if (elf) {
+    if (auto info = find_debug_info(*elf, place)) found = *std::move(info);
+  }
+  if (found) {
+    files.debug = found->dwarf.get();
+    if (found->alternate) files.alternate = found->alternate->get();
+  }
+  return read_source(files, file_offsets, wanted, limits, progress);
+}
+
 }  // namespace sightline::symbol

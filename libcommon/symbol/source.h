@@ -7,6 +7,7 @@
 #include <functional>
 #include <span>
 
+#include "symbol/debug_files.h"
 #include "symbol/dwarf.h"
 #include "symbol/source_table.h"
 #include "symbol/worker.h"
@@ -26,6 +27,13 @@ using SourceProgress = std::function<void(std::size_t done, std::size_t all)>;
 // Not thread-safe: it forks (see run_worker). 10,000 addresses in 300 MB of
 // DWARF take 1 to 2 s (docs/overhead.md).
 SourceTable read_source(const DebugFiles& files,
+                        std::span<const std::uint64_t> file_offsets,
+                        const SourceWanted& wanted, const WorkerLimits& limits,
+                        const SourceProgress& progress);
+
+// The same for a file whose DWARF is still to be found: in itself, or in its
+// separate debug files (debug_files.h). The descriptor stays the caller's.
+SourceTable read_source(int file, const Place& place,
                         std::span<const std::uint64_t> file_offsets,
                         const SourceWanted& wanted, const WorkerLimits& limits,
                         const SourceProgress& progress);

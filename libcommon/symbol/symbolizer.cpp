@@ -11,6 +11,7 @@
 
 #include "symbol/demangle.h"
 #include "symbol/elf_symbols.h"
+#include "symbol/object_symbols.h"
 #include "symbol/vdso.h"
 
 namespace sightline::symbol {
@@ -51,13 +52,13 @@ std::string Symbolizer::shown(std::string_view raw) const {
 
 void Symbolizer::name_object(int fd,
                              std::span<const std::uint64_t> file_offsets,
-                             std::span<Named> out) const {
+                             std::span<Named> out, const Place& place) const {
   const auto file = ElfFile::open(UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, 0)));
   if (!file) return give_all(out, file.error());
-  name_in(*file, file_offsets, out);
+  name_in(*file, place, file_offsets, out);
 }
 
-void Symbolizer::name_in(const ElfFile& file,
+void Symbolizer::name_in(const ElfFile& file, const Place& place,
                          std::span<const std::uint64_t> file_offsets,
                          std::span<Named> out) const {
   assert(file_offsets.size() == out.size());
@@ -73,7 +74,7 @@ void Symbolizer::name_in(const ElfFile& file,
   std::vector<std::uint64_t> addresses(found.size());
   std::ranges::copy(found | std::views::keys, addresses.begin());
   std::vector<ElfSymbol> symbols(found.size());
-  const Reason reason = name_symbols(file, addresses, symbols);
+  const Reason reason = name_object_symbols(file, place, addresses, symbols);
   NameMaker maker(demangle_);
   for (std::size_t i = 0; i < symbols.size(); ++i) {
     Named& named = out[found[i].second];
@@ -102,7 +103,7 @@ void Symbolizer::name_vdso(std::span<const std::uint64_t> offsets,
                            std::span<Named> out) {
   if (!vdso_) vdso_ = open_vdso();
   if (!*vdso_) return give_all(out, vdso_->error());
-  name_in(**vdso_, offsets, out);
+  name_in(**vdso_, {}, offsets, out);
 }
 
 }  // namespace sightline::symbol

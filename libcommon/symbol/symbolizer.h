@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "symbol/debug_files.h"
 #include "symbol/elf_file.h"
 #include "symbol/kernel_symbols.h"
 #include "symbol/reason.h"
@@ -43,9 +44,10 @@ class Symbolizer {
   [[nodiscard]] std::string shown(std::string_view raw) const;
 
   // File offsets in one ELF file. The descriptor stays the caller's; its
-  // position is not used. One pass over the symbol table, nothing is kept.
+  // position is not used. `place` is where its debug files are looked for
+  // (debug_files.h). One pass over each symbol table, nothing is kept.
   void name_object(int fd, std::span<const std::uint64_t> file_offsets,
-                   std::span<Named> out) const;
+                   std::span<Named> out, const Place& place = {}) const;
 
   // Kernel addresses.
   void name_kernel(std::span<const std::uint64_t> addresses,
@@ -55,7 +57,8 @@ class Symbolizer {
   void name_vdso(std::span<const std::uint64_t> offsets, std::span<Named> out);
 
  private:
-  void name_in(const ElfFile& file, std::span<const std::uint64_t> file_offsets,
+  void name_in(const ElfFile& file, const Place& place,
+               std::span<const std::uint64_t> file_offsets,
                std::span<Named> out) const;
 
   KernelSymbols kernel_;

@@ -15,14 +15,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   using namespace sightline;
   constexpr std::uint32_t pid = 42;  // of the seeds
   UniqueFd fd(memfd_create("fuzz", MFD_CLOEXEC));
+  // Half of the inputs come where room is short.
+  const symbol::CodeLimits limits =
+      size % 2 == 0 ? symbol::Jitdump::default_limits
+                    : symbol::CodeLimits{.functions = 6, .name_bytes = 64};
   const std::size_t first = size / 2;
   if (!write_all(fd.get(), data, first)) return 0;
-  auto grown = symbol::Jitdump::open(UniqueFd(dup(fd.get())), pid);
+  auto grown = symbol::Jitdump::open(UniqueFd(dup(fd.get())), pid, limits);
   if (!grown) std::abort();
   grown->refresh();
   if (!write_all(fd.get(), data + first, size - first)) return 0;
   grown->refresh();
-  auto whole = symbol::Jitdump::open(std::move(fd), pid);
+  auto whole = symbol::Jitdump::open(std::move(fd), pid, limits);
   whole->refresh();
   // Read at once or bit by bit, it is the same file.
   if (grown->size() != whole->size() || grown->reason() != whole->reason()) {

@@ -14,14 +14,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
                                       std::size_t size) {
   using namespace sightline;
   UniqueFd fd(memfd_create("fuzz", MFD_CLOEXEC));
+  // Half of the inputs come where room is short.
+  const symbol::CodeLimits limits =
+      size % 2 == 0 ? symbol::PerfMap::default_limits
+                    : symbol::CodeLimits{.functions = 6, .name_bytes = 64};
   const std::size_t first = size / 2;
   if (!write_all(fd.get(), data, first)) return 0;
-  auto grown = symbol::PerfMap::open(UniqueFd(dup(fd.get())));
+  auto grown = symbol::PerfMap::open(UniqueFd(dup(fd.get())), limits);
   if (!grown) std::abort();
   grown->refresh();
   if (!write_all(fd.get(), data + first, size - first)) return 0;
   grown->refresh();
-  auto whole = symbol::PerfMap::open(std::move(fd));
+  auto whole = symbol::PerfMap::open(std::move(fd), limits);
   whole->refresh();
   // Read at once or bit by bit, it is the same map.
   if (grown->size() != whole->size()) std::abort();

@@ -59,18 +59,6 @@ void add_own_options(cli::OptionTable& table, Options& options) {
              }});
 }
 
-void add_debuginfod_option(cli::OptionTable& table, Options& options) {
-  table.add({.name = "debuginfod",
-             .value = "TIME",
-             .help = "Ask the servers of DEBUGINFOD_URLS for debug files, for "
-                     "at most TIME in all. They learn what runs here.",
-             .group = "Symbols",
-             .set = [&](std::string_view value) -> Status {
-               options.debuginfod_ns = SL_TRY(parse_duration(value));
-               return {};
-             }});
-}
-
 // A sample with both stacks takes some 15 us (make bench). The kernel's own cap
 // is ten times what a machine survives with a timer that it cannot slow down:
 // at 100,000 Hz nothing else runs, and nothing can end it.
@@ -143,7 +131,7 @@ cli::OptionTable option_table(Options& options) {
                              "cache-misses", "page-faults", "context-switches"},
                             perf::check_sampled_event);
   cli::add_stack_options(table, common);
-  add_debuginfod_option(table, options);
+  cli::add_symbol_options(table, common);
   cli::add_grouping_option(table, common,
                            {"comm", "pid", "tid", "cpu", "cgroup", "event"});
   cli::add_table_options(table, common, {"self", "total"});

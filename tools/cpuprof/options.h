@@ -18,8 +18,6 @@ struct Options {
   bool idle = false;          // idle time counts, and idle stacks are kept
   bool include_self = false;  // so do the tool's own samples
   std::vector<std::string> command;
-  // Debuginfod servers are asked, for so long in all.
-  std::optional<std::uint64_t> debuginfod_ns;
 
   [[nodiscard]] bool groups_by(std::string_view key) const;
 };

@@ -96,6 +96,10 @@ Result<std::unique_ptr<Profiler>> Profiler::open(const Options& options,
   std::unique_ptr<Profiler> profiler(new Profiler(options, std::move(session)));
   profiler->setup_ = make_setup(options, argv);
   SL_CHECK(profiler->watch_targets());
+  if (auto total = options.common.debuginfod_ns) {
+    profiler->debuginfod_.emplace(
+        SL_TRY(symbol::Debuginfod::open(std::chrono::nanoseconds(*total))));
+  }
   profiler->reports_ = SL_TRY(Reports::open(options));
   SL_CHECK(profiler->prepare());
   return profiler;
@@ -150,8 +154,7 @@ Status Profiler::prepare() {
                    format_bytes(sideband.memory_bytes())));
   collector_ =
       SL_TRY(stack::Collector::open(sampling_->maps(), std::move(sideband)));
-  names_.emplace(symbol::Symbolizer(symbol::KernelSymbols::open()),
-                 collector_->objects(), &collector_->generated_code());
+  open_names();
   if (options_.common.name) {
     collector_->keep_only(
         [&pattern = *options_.common.name](std::string_view comm) {
@@ -171,6 +174,41 @@ Status Profiler::prepare() {
     SL_CHECK(session_.watch(fd, [this] { return take_in(); }));
   }
   return {};
+}
+
+void Profiler::open_names() {
+  symbol::Symbolizer symbolizer(symbol::KernelSymbols::open());
+  symbolizer.set_demangle(options_.common.demangle);
+  names_.emplace(std::move(symbolizer), collector_->objects(),
+                 &collector_->generated_code());
+  if (debuginfod_) {
+    names_->use_server([this](std::string_view build_id) {
+      return debuginfod_->find(build_id);
+    });
+  }
+  names_->use_source(
+      {.wanted = {.inlines = options_.common.inlines,
+                  .lines = options_.common.lines},
+       .progress = [this](std::string_view object, std::size_t done,
+                          std::size_t all) {
+         if (options_.common.quiet) return;
+         progress_.show(fmt::format("reading debug information of {}: {} of {}",
+                                    printable(object), done, all));
+       }});
+}
+
+// Once a run for each object.
+void Profiler::say_source_problems() {
+  for (const auto& [object, reason] : names_->source_problems()) {
+    if (!source_problems_said_.emplace(object, reason).second) continue;
+    auto text = fmt::format("{}: {}", collector_->objects().name(object),
+                            symbol::text(reason));
+    if (reason == symbol::Reason::no_debug_info) {
+      note(text);
+    } else if (!options_.common.quiet) {
+      cli::say(fmt::format("cpuprof: {}\n", printable(text)));
+    }
+  }
 }
 
 Status Profiler::start() {
@@ -274,6 +312,8 @@ void Profiler::add_idle_time(const Reading& reading) {
     add_idle_samples(use.cpu, idle > found ? idle - found : 0);
   }
   names_->resolve(collector_->profile().frames());
+  progress_.clear();
+  say_source_problems();
 }
 
 // `all` of this span, of which a snapshot may have added some before.

@@ -6,11 +6,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
 #include "base/error.h"
 #include "cli/command.h"
+#include "cli/progress.h"
 #include "cli/session.h"
 #include "container/cgroup.h"
 #include "measurement.h"
@@ -20,6 +22,7 @@
 #include "sampling.h"
 #include "stack/collector.h"
 #include "stack/names.h"
+#include "symbol/debuginfod.h"
 
 namespace sightline::cpuprof {
 
@@ -65,6 +68,8 @@ class Profiler {
   void add_idle_time(const Reading& reading);
   void add_idle_samples(int cpu, std::uint64_t all);
   void note(const std::string& text) const;
+  void open_names();
+  void say_source_problems();
   void banner() const;
   void say_losses(const bpf::Ledger& ledger) const;
   Result<int> finish(const cli::End& end);
@@ -78,7 +83,10 @@ class Profiler {
   std::optional<cli::Command> command_;
   std::optional<Sampling> sampling_;
   std::unique_ptr<stack::Collector> collector_;
+  std::optional<symbol::Debuginfod> debuginfod_;
   std::optional<stack::Names> names_;
+  cli::Progress progress_;
+  std::set<std::pair<process::ObjectId, symbol::Reason>> source_problems_said_;
   std::optional<container::CgroupNames> cgroups_;
   std::optional<Reports> reports_;
   Setup setup_;

@@ -83,6 +83,8 @@ TEST_F(ConfinedTest, OnlyRegularFilesAreOpened) {
   EXPECT_EQ(read("/fifo"), std::to_string(EINVAL)) << "and does not block";
   EXPECT_EQ(read("/tmp"), std::to_string(EINVAL));
   EXPECT_EQ(open_regular(-1, "/dev/null").error().err, EINVAL);
+  EXPECT_EQ(open_regular(-1, "/proc/version").error().err, EINVAL);
+  EXPECT_EQ(open_regular(-1, "/sys/kernel/notes").error().err, EINVAL);
 }
 
 TEST_F(ConfinedTest, TheRootStaysUsableWithoutItsName) {

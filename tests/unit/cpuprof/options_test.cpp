@@ -36,7 +36,7 @@ TEST(Options, ByDefaultTakeTheWholeMachine) {
   auto line = parse({});
   const auto& common = line->common;
   EXPECT_EQ(line.error, "");
-  EXPECT_FALSE(line->idle || line->include_self || line->debuginfod_ns);
+  EXPECT_FALSE(line->idle || line->include_self || line->common.debuginfod_ns);
   EXPECT_TRUE(common.pids.empty() && common.tids.empty() &&
               common.cpus.empty() && common.events.empty() &&
               common.by.empty() && common.outputs.empty());
@@ -76,7 +76,7 @@ TEST(Options, TimesLand) {
   EXPECT_EQ(line->common.duration_ns, 120'000'000'000U);
   EXPECT_EQ(line->common.interval_ns, 500'000'000U);
   EXPECT_EQ(line->common.ready_fd, 1);
-  EXPECT_EQ(line->debuginfod_ns, 10'000'000'000U);
+  EXPECT_EQ(line->common.debuginfod_ns, 10'000'000'000U);
   EXPECT_EQ(parse({"10"})->common.duration_ns, 10'000'000'000U);
 }
 

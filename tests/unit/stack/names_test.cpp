@@ -106,6 +106,34 @@ TEST(Names, AFileThatIsNoProgramSaysSo) {
   EXPECT_EQ(names.at(id).name, "[" + file + ": not an ELF file]");
 }
 
+// Its names stand in a file beside it, which only its path leads to.
+TEST(Names, AStrippedFileHasItsNamesFromItsDebugFile) {
+  std::string directory =
+      std::filesystem::temp_directory_path() / "sightline.XXXXXX";
+  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+  auto command = "cd " + directory + " && objcopy --only-keep-debug " +
+                 std::filesystem::read_symlink("/proc/self/exe").string() +
+                 " split.debug && objcopy --strip-all "
+                 "--add-gnu-debuglink=split.debug " +
+                 std::filesystem::read_symlink("/proc/self/exe").string() +
+                 " split";
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  auto path = directory + "/split";
+  struct stat info{};
+  ASSERT_EQ(::stat(path.c_str(), &info), 0);
+  process::Objects objects;
+  Names names(without_kernel(), objects);
+  FrameTable frames;
+  auto frame = frame_of(stack_test_first, objects);
+  frame.object = objects.intern(
+      {major(info.st_dev), minor(info.st_dev), info.st_ino, path});
+  auto id = frames.intern(frame);
+  names.resolve(frames);
+  std::filesystem::remove_all(directory);
+  EXPECT_EQ(names.at(id).name, "stack_test_first");
+  EXPECT_EQ(names.at(id).object, "split");
+}
+
 TEST(Names, EveryReasonIsToldWithItsObject) {
   process::Objects objects;
   Names names(without_kernel(), objects);

@@ -54,12 +54,12 @@ TEST(CodeHistory, EqualsAPlainSearchWhileItGrowsAndForgets) {
 
 TEST(CodeHistory, TooManyVersionsOfOnePlaceSayNothingAndTakeNoTime) {
   CodeHistory history;
-  for (std::uint64_t i = 0; i < 1'000'000; ++i) {
+  for (std::uint64_t i = 0; i < 100'000; ++i) {
     history.add({.start = 0x1000, .size = 1 + i, .time_ns = i, .name = 1});
   }
   history.add({.start = 0x10, .size = 8, .time_ns = 5, .name = 2});
   history.settle();
-  for (int i = 0; i < 10'000; ++i) EXPECT_FALSE(history.find(0x1000, ~0ULL));
+  for (int i = 0; i < 1'000; ++i) EXPECT_FALSE(history.find(0x1000, ~0ULL));
   EXPECT_EQ(history.find(0x17, 5)->name, 2U);
 }
 

@@ -70,6 +70,23 @@ class ElfImage {
     return *this;
   }
 
+  // Further sections, behind the five.
+  ElfImage& add_section(std::string_view name, unsigned type,
+                        std::string_view content) {
+    extra_.push_back({std::string(name), type, std::string(content)});
+    return *this;
+  }
+
+  // .note.gnu.build-id of at most 255 bytes.
+  ElfImage& add_build_id(std::string id) {
+    const Elf64_Nhdr head{4, static_cast<Elf64_Word>(id.size()),
+                          NT_GNU_BUILD_ID};
+    id.resize((id.size() + 3) & ~std::size_t{3});
+    return add_section(
+        ".note.gnu.build-id", SHT_NOTE,
+        std::string(raw_bytes(head)) + std::string("GNU", 4) + id);
+  }
+
   // The headers may be bent before the bytes are asked for.
   typename Class::Header header{};
   typename Class::Section table{};
@@ -77,7 +94,7 @@ class ElfImage {
   [[nodiscard]] std::string bytes() const {
     std::string symbols;
     for (const auto& symbol : symbols_) symbols += raw_bytes(symbol);
-    const std::string names("\0.text\0.table\0.strings\0.names\0", 30);
+    std::string names("\0.text\0.table\0.strings\0.names\0", 30);
     std::string body(text_size, '\xcc');
     std::vector<typename Class::Section> sections(5);
     sections[1] = section(1, SHT_PROGBITS, text_offset, text_size);
@@ -93,6 +110,12 @@ class ElfImage {
     sections[2].sh_entsize = sizeof(typename Class::Symbol);
     sections[2].sh_link = 3;
     sections[3] = section(14, SHT_STRTAB, append(strings_), strings_.size());
+    for (const Extra& extra : extra_) {
+      sections.push_back(section(static_cast<unsigned>(names.size()),
+                                 extra.type, append(extra.content),
+                                 extra.content.size()));
+      names.append(extra.name).push_back('\0');
+    }
     sections[4] = section(23, SHT_STRTAB, append(names), names.size());
     bend(sections[2]);
     std::string headers;
@@ -103,6 +126,12 @@ class ElfImage {
   [[nodiscard]] UniqueFd fd() const { return memory_file(bytes()); }
 
  private:
+  struct Extra {
+    std::string name;
+    unsigned type;
+    std::string content;
+  };
+
   static typename Class::Section section(unsigned name, unsigned type,
                                          std::uint64_t offset,
                                          std::uint64_t size) {
@@ -132,7 +161,8 @@ class ElfImage {
     made.e_phnum = 1;
     made.e_shoff = static_cast<decltype(made.e_shoff)>(section_headers);
     made.e_shentsize = sizeof(typename Class::Section);
-    made.e_shnum = header.e_shnum != 0 ? header.e_shnum : 5;
+    const auto sections = static_cast<std::uint16_t>(5 + extra_.size());
+    made.e_shnum = header.e_shnum != 0 ? header.e_shnum : sections;
     made.e_shstrndx = 4;
     typename Class::Segment load{};
     load.p_type = PT_LOAD;
@@ -147,6 +177,7 @@ class ElfImage {
   }
 
   unsigned type_;
+  std::vector<Extra> extra_;
   std::vector<typename Class::Symbol> symbols_;
   std::string strings_ = std::string(1, '\0');
 };
