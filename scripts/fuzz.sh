@@ -8,7 +8,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 seconds=${FUZZ_SECONDS:-2}
 store=${FUZZ_STORE:-build/fuzz}
-most_mib=1024 most_seconds=10 most_bytes=16384
+most_mib=2048 most_seconds=10 most_bytes=16384
 
 # fuzz PROGRAM: a target has passed when it ran to its end over its seeds and
 # more; one that was built without instrumentation finds nothing for ever.

@@ -40,7 +40,8 @@ std::size_t allocated() {
   return info.uordblks + info.hblkhd;
 }
 
-[[noreturn]] void out_of_memory() { _exit(worker_exit_memory); }
+// With the standard attribute clang does not take it for a Dwarf_OOM.
+[[gnu::noreturn]] void out_of_memory() { _exit(worker_exit_memory); }
 
 // One file's DWARF. The file is mapped, and not read as elsewhere: the kernel
 // can take back the pages of some gigabytes whenever it needs them, and the
