@@ -2,6 +2,7 @@
 #include "symbol/confine.h"
 
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
@@ -34,7 +35,7 @@ constexpr std::array allowed_calls = {
     SYS_mremap,         SYS_munmap,  SYS_madvise,    SYS_brk,
     SYS_mprotect,       SYS_futex,   SYS_exit,       SYS_exit_group,
     SYS_rt_sigreturn,   SYS_fcntl,   SYS_getrandom,  SYS_clock_gettime,
-    SYS_rt_sigprocmask, SYS_getpid, SYS_close};
+    SYS_rt_sigprocmask, SYS_getpid,  SYS_close};
 
 void limit(__rlimit_resource resource, std::uint64_t most) {
   rlimit bounds{};
@@ -120,8 +121,16 @@ void confine(pid_t parent, std::span<const int> keep,
   close_others(keep);
   set_limits(memory_bytes, cpu_seconds);
   ::prctl(PR_SET_DUMPABLE, 0);
-  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  drop_all_capabilities();
   filter_calls();
+}
+
+// By the call itself (capset(2)): libcap is the room cli's.
+void drop_all_capabilities() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
+  ::syscall(SYS_capset, &header, none.data());
+  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
 }  // namespace sightline::symbol

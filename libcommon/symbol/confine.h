@@ -15,4 +15,8 @@ namespace sightline::symbol {
 void confine(pid_t parent, std::span<const int> keep,
              std::uint64_t memory_bytes, std::uint64_t cpu_seconds);
 
+// Gives up all capabilities for good, whatever is executed later: for a forked
+// process that talks to strangers. Cannot fail where there are none.
+void drop_all_capabilities();
+
 }  // namespace sightline::symbol

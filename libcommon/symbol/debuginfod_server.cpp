@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "symbol/confine.h"
 
 namespace sightline::symbol {
 namespace {
@@ -129,6 +130,7 @@ void seclude(int socket) {
 
 [[noreturn]] void serve(int socket, const char* url, const char* cache) {
   seclude(socket);
+  drop_all_capabilities();
   ::setenv("DEBUGINFOD_URLS", url, 1);
   ::setenv("DEBUGINFOD_CACHE_PATH", cache, 1);
   ::unsetenv("DEBUGINFOD_PROGRESS");

@@ -142,3 +142,37 @@ is_harmless() {
   cpuprof -q -F 999 -d 500ms >plain
   is_harmless plain
 }
+
+@test "inlined calls and lines, in each format" {
+  cpuprof -q -F 999 --inline --line -o out.txt -o out.folded -o out.json \
+    -- "$workloads/recursion" 2 500
+  # work_a_little of work.h is inlined into bottom of recursion.c.
+  frame='bottom:recursion\.c:[0-9]+;work_a_little:work\.h:[0-9]+_\[i\] '
+  [ "$(awk -v frame="$frame" '$0 ~ frame { sum += $NF } END { print sum + 0 }' \
+    out.folded)" -gt 250 ]
+  grep -qE '^ +work_a_little \(inlined\) work\.h:[0-9]+$' out.txt
+  grep -qE '^ +bottom recursion\.c:[0-9]+$' out.txt
+  [ "$(samples '.frames[-1].name == "work_a_little" and
+                .frames[-1].inlined and
+                (.frames[-1].file | endswith("/work.h")) and
+                .frames[-1].line > 0 and
+                .frames[-2].name == "bottom" and (.frames[-2].inlined | not) and
+                .frames[-2].address == .frames[-1].address' out.json)" -gt 250 ]
+  # Every frame has the keys.
+  jq -es '[.[] | select(.type == "stack") | .frames[]
+           | has("inlined") and has("file") and has("line") and
+             ((.file == null) == has("file_reason"))] | all' out.json >/dev/null
+  # The innermost has the time, the function that it is in only the total.
+  cpuprof -q -F 999 --inline -s self -r 1 -o out.txt \
+    -- "$workloads/recursion" 2 500
+  grep -qE '^ *[5-9][0-9]\.[0-9] +[5-9][0-9]\.[0-9] +recursion +work_a_little$' \
+    out.txt
+}
+
+@test "without --inline the caller has the time, and nothing has a line" {
+  cpuprof -q -F 999 -o out.folded -o out.json \
+    -- "$workloads/recursion" 2 500
+  [ "$(awk '/;bottom [0-9]+$/ { sum += $NF } END { print sum + 0 }' \
+    out.folded)" -gt 250 ]
+  [ "$(grep -c '"inlined"\|"file"\|"line"' out.json)" -eq 0 ]
+}

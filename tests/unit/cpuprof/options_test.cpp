@@ -97,6 +97,16 @@ TEST(Options, StacksLand) {
   EXPECT_NE(parse({"-U", "-K"}).error, "");
 }
 
+TEST(Options, NamesOfFramesLand) {
+  auto plain = parse({});
+  EXPECT_FALSE(plain->common.inlines);
+  EXPECT_FALSE(plain->common.lines);
+  EXPECT_TRUE(plain->common.demangle);
+  EXPECT_TRUE(parse({"--inline"})->common.inlines);
+  EXPECT_TRUE(parse({"--line"})->common.lines);
+  EXPECT_FALSE(parse({"--no-demangle"})->common.demangle);
+}
+
 TEST(Options, OutputLands) {
   auto line = parse({"--by", "comm,cpu", "-s", "total", "-r", "7", "--format",
                      "folded", "-o", "a.json", "-o", "-", "-w", "--color",
