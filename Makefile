@@ -18,7 +18,7 @@ demo: ## install what is missing, build, show a real profile
 	scripts/demo.sh
 
 check: ## install what is missing, build, and pass all tests
-	$(NEEDS)
+	$(NEEDS) build test demo kernels
 	scripts/check.sh
 
 check-all: ## check, and what is heavy: the sanitizers, 132 CPUs

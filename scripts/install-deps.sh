@@ -11,12 +11,13 @@ declare -A packages=(
            libdw-dev liblzma-dev libzstd-dev libbz2-dev
            libcli11-dev nlohmann-json3-dev libfmt-dev libiberty-dev
            man-db groff-base ccache"
-  [test]="libgtest-dev bats jq nodejs python3 shellcheck
-          clang-format-19 clang-tidy-19 clang-19 libclang-rt-19-dev procps util-linux
+  [test]="libgtest-dev bats jq nodejs python3 shellcheck clang-format-19
+          clang-tidy-19 clang-19 libclang-rt-19-dev procps util-linux
           libcap2-bin strace zsh fish git linux-perf bpftrace elfutils llvm dwz
           xz-utils libc6-dbg golang-go debuginfod libdebuginfod1"
   [bench]="linux-perf bpftrace libbpf-tools jq python3 procps binutils llvm
             libllvm14 elfutils"
+  [heavy]="rustc default-jdk-headless"
   [demo]="g++ python3 coreutils jq"
   [kernels]="qemu-system-x86 busybox-static cpio bpftool jq binutils
              debian-archive-keyring"
