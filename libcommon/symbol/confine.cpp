@@ -27,6 +27,12 @@ constexpr std::uint32_t architecture = AUDIT_ARCH_X86_64;
 constexpr std::uint32_t architecture = AUDIT_ARCH_AARCH64;
 #endif
 
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool limits_memory = false;  // its shadow alone is terabytes
+#else
+constexpr bool limits_memory = true;
+#endif
+
 // What reading a file that is open, taking memory, and ending come down to.
 constexpr std::array allowed_calls = {
     SYS_read,           SYS_pread64, SYS_write,      SYS_writev,
@@ -34,7 +40,7 @@ constexpr std::array allowed_calls = {
     SYS_mremap,         SYS_munmap,  SYS_madvise,    SYS_brk,
     SYS_mprotect,       SYS_futex,   SYS_exit,       SYS_exit_group,
     SYS_rt_sigreturn,   SYS_fcntl,   SYS_getrandom,  SYS_clock_gettime,
-    SYS_rt_sigprocmask, SYS_getpid, SYS_close};
+    SYS_rt_sigprocmask, SYS_getpid,  SYS_close};
 
 void limit(__rlimit_resource resource, std::uint64_t most) {
   rlimit bounds{};
@@ -56,9 +62,7 @@ std::uint64_t writable_bytes() {
 }
 
 void set_limits(std::uint64_t memory_bytes, std::uint64_t cpu_seconds) {
-#if !defined(__SANITIZE_ADDRESS__)  // its shadow alone is terabytes
-  limit(RLIMIT_DATA, writable_bytes() + memory_bytes);
-#endif
+  if (limits_memory) limit(RLIMIT_DATA, writable_bytes() + memory_bytes);
   limit(RLIMIT_CPU, cpu_seconds);
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_FSIZE, 0);

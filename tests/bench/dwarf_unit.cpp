@@ -59,6 +59,7 @@ int run(const std::vector<std::string>& words) {
   std::regex pattern("([a-z]+)([0-9]*)");
   std::smatch match;
   int found = 0;
-  for (const auto& word : words) found += std::regex_match(word, match, pattern);
+  for (const auto& word : words)
+    found += std::regex_match(word, match, pattern);
   return found + bench::all(words, std::make_integer_sequence<int, 12>());
 }
