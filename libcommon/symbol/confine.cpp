@@ -28,9 +28,10 @@ constexpr std::uint32_t architecture = AUDIT_ARCH_AARCH64;
 #endif
 
 #if defined(__SANITIZE_ADDRESS__)
-constexpr bool limits_memory = false;  // its shadow alone is terabytes
+// Its shadow alone is terabytes, and it makes pipes to see what is readable.
+constexpr bool sanitized = true;
 #else
-constexpr bool limits_memory = true;
+constexpr bool sanitized = false;
 #endif
 
 // What reading a file that is open, taking memory, and ending come down to.
@@ -40,7 +41,7 @@ constexpr std::array allowed_calls = {
     SYS_mremap,         SYS_munmap,  SYS_madvise,    SYS_brk,
     SYS_mprotect,       SYS_futex,   SYS_exit,       SYS_exit_group,
     SYS_rt_sigreturn,   SYS_fcntl,   SYS_getrandom,  SYS_clock_gettime,
-    SYS_rt_sigprocmask, SYS_getpid,  SYS_close};
+    SYS_rt_sigprocmask, SYS_getpid,  SYS_close,      SYS_gettid};
 
 void limit(__rlimit_resource resource, std::uint64_t most) {
   rlimit bounds{};
@@ -62,11 +63,13 @@ std::uint64_t writable_bytes() {
 }
 
 void set_limits(std::uint64_t memory_bytes, std::uint64_t cpu_seconds) {
-  if (limits_memory) limit(RLIMIT_DATA, writable_bytes() + memory_bytes);
+  if (!sanitized) {
+    limit(RLIMIT_DATA, writable_bytes() + memory_bytes);
+    limit(RLIMIT_NOFILE, 0);
+  }
   limit(RLIMIT_CPU, cpu_seconds);
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_FSIZE, 0);
-  limit(RLIMIT_NOFILE, 0);
 }
 
 void close_others(std::span<const int> keep) {
@@ -125,7 +128,7 @@ void confine(pid_t parent, std::span<const int> keep,
   set_limits(memory_bytes, cpu_seconds);
   ::prctl(PR_SET_DUMPABLE, 0);
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  filter_calls();
+  if (!sanitized) filter_calls();
 }
 
 }  // namespace sightline::symbol
