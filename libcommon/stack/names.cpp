@@ -128,9 +128,14 @@ void Names::resolve(const FrameTable& frames) {
     batches[frames.at(id).object].push_back(id);
   }
   auto deadline_ns = monotonic_ns() + source_.timeout_ns;
+  auto left = batches.size();
   for (auto& [object, batch] : batches) {
     sort_by_offset(frames, batch);
-    read_source(frames, object, batch, deadline_ns);
+    // One file that takes for ever must leave time for the others.
+    auto now = monotonic_ns();
+    auto rest_ns = deadline_ns > now ? deadline_ns - now : 0;
+    read_source(frames, object, batch,
+                now + (--left == 0 ? rest_ns : rest_ns / 2));
   }
 }
 

@@ -46,7 +46,8 @@ std::string place_of(const Function& function);
 // Inlined calls and lines, from DWARF.
 struct SourceSettings {
   symbol::SourceWanted wanted = {};
-  // What one resolve() may take for it, all objects together.
+  // What one resolve() may take for it, all objects together; each but the
+  // last gets half of what is left.
   std::uint64_t timeout_ns = 30'000'000'000;
   // Called while an object is read; the addresses done, of how many.
   std::function<void(std::string_view object, std::size_t done,

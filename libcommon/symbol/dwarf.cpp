@@ -40,8 +40,8 @@ std::size_t allocated() {
   return info.uordblks + info.hblkhd;
 }
 
-// With the standard attribute clang does not take it for a Dwarf_OOM.
-[[gnu::noreturn]] void out_of_memory() { _exit(worker_exit_memory); }
+// As libdw declares it: to clang, [[noreturn]] is no part of a type.
+__attribute__((noreturn)) void out_of_memory() { _exit(worker_exit_memory); }
 
 // One file's DWARF. The file is mapped, and not read as elsewhere: the kernel
 // can take back the pages of some gigabytes whenever it needs them, and the
@@ -194,8 +194,9 @@ class Reader {
 Reason Reader::read(const DebugFiles& files,
                     std::span<const std::uint64_t> addresses) {
   elf_version(EV_CURRENT);
+  // The caller has seen that there is some.
   if (!file_.open(files.debug) && !file_.open(files.file)) {
-    return Reason::no_debug_info;
+    return Reason::corrupt_debug_info;
   }
   alternate_.open(files.alternate);
   file_.set_alternate(alternate_.get());

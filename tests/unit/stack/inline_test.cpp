@@ -40,7 +40,7 @@ class Inline : public testing::Test {
                        .progress = [this](std::string_view object, auto, auto) {
                          read_.emplace_back(object);
                        }});
-    for (unsigned i = 0; i < 64; ++i) frames_.push_back(frame_at(i));
+    for (unsigned i = 0; i < 400; ++i) frames_.push_back(frame_at(i));
     names_.resolve(profile_.frames());
   }
 

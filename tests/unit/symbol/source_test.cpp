@@ -266,6 +266,9 @@ INSTANTIATE_TEST_SUITE_P(
 
 // This program, built with -g: hundreds of units' worth of templates.
 TEST(SourceOfThisProgram, IsWhereLlvmSymbolizerSays) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "unoptimised, with functions of the sanitizers";
+#endif
   if (!has_program("llvm-symbolizer")) GTEST_SKIP() << "no llvm-symbolizer";
   const Folder folder;
   const std::string self = std::filesystem::read_symlink("/proc/self/exe");
@@ -346,9 +349,11 @@ TEST_F(SourceFiles, DwzMayHaveMovedPartsOfItToAnAlternateFile) {
   EXPECT_EQ(texts(path("a"), path("program"), {}, path("alternate")),
             expected_);
   // Without it names are missing, and nothing else is opened instead.
+#if !defined(__SANITIZE_ADDRESS__)  // which needs what stops libdw
   const auto without = texts(path("a"), path("program"));
   EXPECT_EQ(without.size(), expected_.size());
-  EXPECT_NE(without, expected_);
+  EXPECT_FALSE(without == expected_);
+#endif
 }
 
 TEST_F(SourceFiles, SplitDwarfHasLinesAndAReasonForTheRest) {
