@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "symbol/dwarf_lines.h"
 #include "symbol/dwarf_scopes.h"
 #include "symbol/worker.h"
 
@@ -178,7 +179,8 @@ class Reader {
   void read_units(const Units& units, std::span<const std::uint64_t> addresses);
   void read_unit(std::uint64_t offset, std::span<const std::uint64_t> addresses,
                  std::span<const std::size_t> indexes);
-  void put_line(Dwarf_Die& unit, std::uint64_t address, FileNames& files);
+  void put_line(const DwarfLines& lines, std::uint64_t address,
+                FileNames& files);
   void put_functions(const DwarfScopes::Chain& outermost_first,
                      std::optional<FileNames>& files);
   std::string_view name_of(Dwarf_Die& die);
@@ -237,19 +239,23 @@ void Reader::read_unit(std::uint64_t offset,
   DwarfScopes scopes(addresses);
   if (wanted_.inlines) scopes.read(unit);
   std::optional<FileNames> files;
-  if (wanted_.lines) files.emplace(unit);
+  std::optional<DwarfLines> lines;
+  if (wanted_.lines) {
+    files.emplace(unit);
+    lines.emplace(unit);
+  }
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     frames_.assign(1, {});
-    if (files) put_line(unit, addresses[i], *files);
+    if (lines) put_line(*lines, addresses[i], *files);
     put_functions(scopes.chain(i), files);
     const bool known = !frames_[0].function.empty() || frames_[0].line != 0;
     if (known) output_.chain(indexes[i], frames_);
   }
 }
 
-void Reader::put_line(Dwarf_Die& unit, std::uint64_t address,
+void Reader::put_line(const DwarfLines& lines, std::uint64_t address,
                       FileNames& files) {
-  Dwarf_Line* const found = dwarf_getsrc_die(&unit, address);
+  Dwarf_Line* const found = lines.at(address);
   int line = 0;
   if (found == nullptr || dwarf_lineno(found, &line) != 0 || line <= 0) return;
   const char* const file = dwarf_linesrc(found, nullptr, nullptr);
