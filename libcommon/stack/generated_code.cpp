@@ -15,8 +15,13 @@ using symbol::Reason;
 
 // Of all processes' maps together; the one that was asked last goes last, and
 // whichever went is read again when it is needed.
-constexpr std::size_t most_memory = 256U << 20;
+constexpr std::size_t most_memory = 128U << 20;
 constexpr std::size_t most_sources = 128;  // which hold descriptors, too
+
+// What a drain reads of one file, and what a report waits for: an honest map is
+// some megabytes, a hostile one must not stop everything else.
+constexpr std::uint64_t most_read_at_once = 8U << 20;
+constexpr std::uint64_t most_read_at_end = 64U << 20;
 
 // Seconds of CLOCK_REALTIME at which a process started.
 std::int64_t started_at(std::uint64_t start_boottime_ns) {
@@ -60,7 +65,7 @@ void GeneratedCode::read_on(const process::ImageKey& image, Source& source,
                             std::uint64_t time_ns) {
   source.read_ns = time_ns;
   add_jitdumps(image, source);
-  source.code.refresh();
+  source.code.refresh(most_read_at_once);
 }
 
 // A jitdump file is known by its mapping, and read through that.
@@ -116,7 +121,7 @@ std::uint64_t GeneratedCode::intern_open(Source& source, std::uint64_t address,
 
 void GeneratedCode::settle(Source& source) {
   if (source.open.empty()) return;
-  source.code.refresh();
+  source.code.refresh(most_read_at_end);
   for (const auto& [address, open] : source.open) {
     auto symbol = source.code.find(address, open.time_ns);
     if (symbol) {

@@ -43,6 +43,12 @@ std::size_t GrowingFile::read_at(std::uint64_t offset,
   return filled;
 }
 
+std::uint64_t GrowingFile::stop_after(std::uint64_t most_bytes) const {
+  const std::uint64_t end = size();
+  if (position_ >= end || most_bytes >= end - position_) return end;
+  return position_ + most_bytes;
+}
+
 void GrowingFile::consume(std::uint64_t position) {
   position_ = position;
   tail_size_ = std::min<std::uint64_t>(tail_.size(), position);

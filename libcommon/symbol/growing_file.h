@@ -13,6 +13,9 @@
 
 namespace sightline::symbol {
 
+// For refresh(): no bound.
+inline constexpr std::uint64_t all_bytes = UINT64_MAX;
+
 // The descriptor stays open, so a file that its writer deletes can still be
 // read. Nothing is mapped, for who may truncate the file could send a SIGBUS.
 // Not thread-safe.
@@ -33,6 +36,10 @@ class GrowingFile {
 
   // Where what was not yet consumed begins.
   [[nodiscard]] std::uint64_t position() const { return position_; }
+
+  // Where to stop who has `most_bytes` to read and no more: the file's end, or
+  // earlier.
+  [[nodiscard]] std::uint64_t stop_after(std::uint64_t most_bytes) const;
 
   // Everything before `position` is consumed. Remembers the last bytes of it.
   void consume(std::uint64_t position);

@@ -103,7 +103,7 @@ Reason JitCode::add_jitdump(UniqueFd fd) {
   return Reason::none;
 }
 
-void JitCode::refresh() {
+void JitCode::refresh(std::uint64_t most_bytes) {
   // A duplicate that could not be made must not become our own root.
   const bool may_look = place_.root_fd >= 0 || !foreign_root_;
   if (!map_ && may_look) {
@@ -113,8 +113,8 @@ void JitCode::refresh() {
       place_.root_fd = -1;
     }
   }
-  if (map_) map_->refresh();
-  for (Dump& dump : dumps_) dump.file.refresh();
+  if (map_) map_->refresh(most_bytes);
+  for (Dump& dump : dumps_) dump.file.refresh(most_bytes);
 }
 
 std::optional<CodeSymbol> JitCode::find(std::uint64_t address,

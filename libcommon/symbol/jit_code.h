@@ -55,8 +55,9 @@ class JitCode {
   Reason add_jitdump(UniqueFd fd);
 
   // Reads what is new, and looks for the perf map if there was none. Costs a
-  // few microseconds without news (perf_map.h, jitdump.h).
-  void refresh();
+  // few microseconds without news (perf_map.h, jitdump.h). Reads about
+  // `most_bytes` of each file at most; the rest is for the next time.
+  void refresh(std::uint64_t most_bytes = all_bytes);
 
   // The function at `address` at that time of CLOCK_MONOTONIC: by a jitdump,
   // else by the perf map, which knows no time. Holds until refresh(). O(log n).

@@ -105,7 +105,7 @@ std::expected<Jitdump, Reason> Jitdump::open(UniqueFd fd, std::uint32_t pid,
   return Jitdump(*std::move(file), pid, limits);
 }
 
-void Jitdump::refresh() {
+void Jitdump::refresh(std::uint64_t most_bytes) {
   if (file_.restart_if_rewritten()) clear();
   const std::uint64_t end = file_.size();
   std::uint64_t at = file_.position();
@@ -115,7 +115,7 @@ void Jitdump::refresh() {
   // What was refused is remembered, so that another file in its place is seen.
   if (reason_ != Reason::none) file_.consume(sizeof(FileHeader));
   if (at == 0 || at > end) return;
-  file_.consume(take_records(window, at, end));
+  file_.consume(take_records(window, at, file_.stop_after(most_bytes)));
   history_.settle();
 }
 

@@ -42,7 +42,7 @@ class Jitdump {
   // comes next time. A file that was written anew is read anew. Without news
   // it costs 3 us; else under 1 us a record, and a pass over all that is
   // known.
-  void refresh();
+  void refresh(std::uint64_t most_bytes = all_bytes);
 
   // The function that was at `address` at that time of CLOCK_MONOTONIC, by the
   // latest record until then. Cost: code_history.h.

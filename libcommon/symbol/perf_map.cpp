@@ -58,13 +58,14 @@ std::expected<PerfMap, Reason> PerfMap::open(UniqueFd fd, CodeLimits limits) {
   return PerfMap(*std::move(file), limits);
 }
 
-void PerfMap::refresh() {
+void PerfMap::refresh(std::uint64_t most_bytes) {
   if (file_.restart_if_rewritten()) clear();
   std::uint64_t at = file_.position();
   const std::uint64_t end = file_.size();
   if (at == end) return;
+  const std::uint64_t stop = file_.stop_after(most_bytes);
   std::vector<char> buffer(std::min<std::uint64_t>(chunk_size, end - at));
-  while (at < end) {
+  while (at < stop) {
     const std::size_t want = std::min<std::uint64_t>(buffer.size(), end - at);
     const std::size_t got = file_.read_at(at, std::span(buffer.data(), want));
     std::size_t used = take_lines({buffer.data(), got});

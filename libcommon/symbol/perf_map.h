@@ -25,11 +25,11 @@ namespace sightline::symbol {
 // another form are passed over.
 //
 // Bounds: a file of 1000 MiB, a line of 256 KiB, 4 KiB of a name, and unless
-// other limits are given 2 Mi functions and 128 MiB of names.
+// other limits are given 1 Mi functions and 64 MiB of names.
 // Const members may be called from many threads.
 class PerfMap {
  public:
-  static constexpr CodeLimits default_limits = {1U << 21, 128U << 20};
+  static constexpr CodeLimits default_limits = {1U << 20, 64U << 20};
 
   // Takes the file, opened for reading; who may be believed is the caller's to
   // say. Fails with `jit_map_refused`. Reads nothing yet.
@@ -37,10 +37,11 @@ class PerfMap {
       UniqueFd fd, CodeLimits limits = default_limits);
 
   // Reads what was appended since the last time; whole lines only, the rest
-  // comes next time. A file that was written anew is read anew. Without news
-  // it costs 2 us; else under 1 us a line, and now and then a pass over all
-  // that is known. Ten million lines at once take some seconds.
-  void refresh();
+  // comes next time, as does what is beyond about `most_bytes`. A file that was
+  // written anew is read anew. Without news it costs 2 us; else under 1 us a
+  // line, and now and then a pass over all that is known. Ten million lines at
+  // once take some seconds.
+  void refresh(std::uint64_t most_bytes = all_bytes);
 
   // The function that holds `address`, by the last line that says so.
   // O(log n).
