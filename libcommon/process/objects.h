@@ -37,6 +37,9 @@ struct MappedFile {
   std::uint32_t minor = 0;
   std::uint64_t inode = 0;
   std::string path;
+  // Tells files apart that had one inode number after each other; 0: not told,
+  // as by /proc/PID/maps. Only 32 bits are stored (struct inode, i_generation).
+  std::uint32_t generation = 0;
 
   bool operator==(const MappedFile&) const = default;
 };
@@ -52,8 +55,13 @@ class Objects {
   explicit Objects(std::uint64_t (*now)() = monotonic_ns);
 
   // The object of a mapping; mappings without a file are told apart by what the
-  // kernel writes in place of a path ("[vdso]", "//anon", "").
+  // kernel writes in place of a path ("[vdso]", "//anon", ""). Of a file whose
+  // generation is not told, the one that was mapped last under that name.
   ObjectId intern(const MappedFile& file);
+
+  // Memory that has a name but is no program: a memfd and the like, where some
+  // runtimes put the code that they generate. Known once it was captured.
+  [[nodiscard]] bool is_generated(ObjectId id) const;
 
   [[nodiscard]] const MappedFile& file(ObjectId id) const;
 
@@ -67,8 +75,9 @@ class Objects {
   void capture(ObjectId id, std::uint32_t pid, std::uint64_t start,
                std::uint64_t end, const Root& root = nullptr);
 
-  // A descriptor to read the object's file from, or a reason why there is none.
-  // `fd` is valid as long as this and the table live.
+  // A descriptor to read the object's file from, or a reason why there is none:
+  // `file_changed` for one that was written to after it was first mapped. `fd`
+  // is valid as long as this and the table live, and keep() does not drop it.
   struct Opened {
     int fd = -1;
     symbol::Reason reason = symbol::Reason::none;
@@ -77,7 +86,16 @@ class Objects {
   };
   Opened open(ObjectId id);
 
+  // Drops what is not in `live` (by id): closes its file and forgets it. Its id
+  // may come back for another object.
+  void keep(const std::vector<bool>& live);
+
+  // There are twice as many as keep() left, so that it is worth while.
+  [[nodiscard]] bool wants_sweep() const { return held_ >= next_sweep_; }
+  [[nodiscard]] std::size_t most_ids() const { return entries_.size(); }
+
  private:
+  static constexpr std::size_t first_sweep = 4096;
   struct Entry {
     MappedFile file = {};
     std::string name;
@@ -85,12 +103,22 @@ class Objects {
     Root root = {};  // of the process that mapped it last
     symbol::Reason reason = symbol::Reason::none;
     std::uint64_t next_try_ns = 0;  // after a capture that failed
+    std::uint64_t seen_ns = 0;      // CLOCK_REALTIME when it was interned
+    bool is_memory = false;
+    bool is_program = false;
   };
   bool room_for_another();
+  ObjectId add(const MappedFile& file);
+  bool take(Entry& entry, UniqueFd fd);
 
   std::uint64_t (*now_)();
   std::vector<Entry> entries_;
   std::unordered_map<MappedFile, ObjectId, MappedFileHash> ids_;
+  // Without generation: the last one.
+  std::unordered_map<MappedFile, ObjectId, MappedFileHash> latest_;
+  std::vector<ObjectId> free_;
+  std::size_t held_ = 0;  // files
+  std::size_t next_sweep_ = first_sweep;
   std::size_t open_files_ = 0;
   std::size_t most_open_files_;
 };

@@ -42,7 +42,8 @@ process::MapsLine line_of(const perf::MmapRecord& record) {
       record.start,
       record.start + record.length,
       record.file_offset,
-      {record.device_major, record.device_minor, record.inode, record.path}};
+      {record.device_major, record.device_minor, record.inode, record.path,
+       static_cast<std::uint32_t>(record.inode_generation)}};
 }
 
 // 0 and -1: a process that our PID namespace does not show (perf_event_pid,

@@ -29,6 +29,8 @@ std::string_view text(Reason reason) {
       return "not permitted";
     case Reason::file_gone:
       return "file gone";
+    case Reason::file_changed:
+      return "file changed";
     case Reason::not_elf:
       return "not an ELF file";
     case Reason::corrupt:

@@ -21,6 +21,7 @@ enum class Reason : std::uint8_t {
   process_gone,        // exited before its mappings were read
   not_permitted,       // the file, or /proc of the process, may not be read
   file_gone,           // deleted, replaced, or in another mount namespace
+  file_changed,        // written to after it was mapped
   not_elf,             // not a regular ELF file of this machine's byte order
   corrupt,             // headers or tables contradict themselves or the file
   no_symbols,          // stripped
