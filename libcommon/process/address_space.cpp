@@ -40,7 +40,7 @@ void AddressSpace::insert(const Mapping& mapping) {
     if (!is_continuation(*last, mapping)) {
       auto covered = part_of(*last, std::max(last->start, mapping.start),
                              std::min(last->end, mapping.end));
-      replaced_.push_back({covered, mapping.since_ns});
+      replace(covered, mapping.since_ns);
     }
   }
   pieces.push_back(mapping);
@@ -50,6 +50,19 @@ void AddressSpace::insert(const Mapping& mapping) {
   }
   auto at = mappings_.erase(first, last);
   mappings_.insert(at, pieces.begin(), pieces.end());
+}
+
+// A program that maps without end must not be remembered without end: each
+// address is compared with all of these.
+void AddressSpace::replace(const Mapping& mapping, std::uint64_t until_ns) {
+  constexpr std::size_t most = 1024;
+  if (replaced_.size() == most) {
+    for (const auto& old : replaced_) {
+      uncertain_until_ns_ = std::max(uncertain_until_ns_, old.until_ns);
+    }
+    replaced_.clear();
+  }
+  replaced_.push_back({mapping, until_ns});
 }
 
 const Mapping* AddressSpace::find(std::uint64_t address) const {
@@ -62,6 +75,7 @@ const Mapping* AddressSpace::find(std::uint64_t address) const {
 
 bool AddressSpace::was_another(std::uint64_t address,
                                std::uint64_t from_ns) const {
+  if (uncertain_until_ns_ > from_ns) return true;
   return std::ranges::any_of(replaced_, [&](const Replaced& old) {
     return old.until_ns > from_ns && address >= old.mapping.start &&
            address < old.mapping.end;
@@ -79,6 +93,11 @@ Location AddressSpace::locate(std::uint64_t address,
   }
   if (mapping->object == anonymous_object) {
     return {anonymous_object, address, mapping, Reason::anonymous};
+  }
+  // Only a 32-bit process has it that low, and not the one that we can read.
+  constexpr std::uint64_t highest_32bit = 1ULL << 32;
+  if (mapping->object == vdso_object && mapping->end <= highest_32bit) {
+    return {vdso_object, address, mapping, Reason::no_covering_symbol};
   }
   auto offset = address - mapping->start + mapping->file_offset;
   return {mapping->object, offset, mapping, Reason::none};

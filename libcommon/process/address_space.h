@@ -51,11 +51,14 @@ class AddressSpace {
     std::uint64_t until_ns;
   };
   [[nodiscard]] const Mapping* find(std::uint64_t address) const;
+  void replace(const Mapping& mapping, std::uint64_t until_ns);
   [[nodiscard]] bool was_another(std::uint64_t address,
                                  std::uint64_t from_ns) const;
 
   std::vector<Mapping> mappings_;  // by start, never overlapping
   std::vector<Replaced> replaced_;
+  // When there were too many of them: until then nothing is certain.
+  std::uint64_t uncertain_until_ns_ = 0;
 };
 
 }  // namespace sightline::process

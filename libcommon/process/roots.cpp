@@ -24,16 +24,20 @@ Roots::Identity Roots::identify(const char* process) {
   return {space.st_ino, root.st_dev, root.st_ino};
 }
 
-Root Roots::of(std::uint32_t pid) {
+std::optional<Root> Roots::of(std::uint32_t pid) {
   auto identity = identify(std::to_string(pid).c_str());
-  if (identity == Identity() || identity == own_) return nullptr;
+  if (identity == Identity()) return std::nullopt;
+  if (identity == own_) return nullptr;
   if (auto known = held_.find(identity); known != held_.end()) {
     if (auto root = known->second.lock()) return root;
   }
   std::erase_if(held_, [](const auto& held) { return held.second.expired(); });
-  if (held_.size() >= most) return nullptr;
+  if (held_.size() >= most) return std::nullopt;
   auto directory = open_root(fmt::format("/proc/{}/root", pid));
-  if (!directory) return nullptr;
+  // The number may be another process's by now.
+  if (!directory || identify(std::to_string(pid).c_str()) != identity) {
+    return std::nullopt;
+  }
   auto root = std::make_shared<const UniqueFd>(*std::move(directory));
   held_[identity] = root;
   return root;

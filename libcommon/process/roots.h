@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <tuple>
 
 #include "base/handle.h"
@@ -24,11 +25,10 @@ class Roots {
   Roots();
 
   // The root of a living process; all processes that see the same directory in
-  // the same mount namespace share it. Null where it is our own, or cannot be
-  // had: the process is gone, /proc says no (CAP_SYS_PTRACE), or `most` are
-  // held. Then its files are looked for in our own root, and believed only if
-  // they are the ones that were mapped. Costs two system calls for a known one.
-  Root of(std::uint32_t pid);
+  // the same mount namespace share it. Null where it is our own. Nothing where
+  // it cannot be had: the process is gone, /proc says no (CAP_SYS_PTRACE), or
+  // `most` are held. Costs two system calls for a known one.
+  std::optional<Root> of(std::uint32_t pid);
 
   static constexpr std::size_t most = 512;
 

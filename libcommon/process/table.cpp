@@ -51,7 +51,11 @@ void Table::on_fork(std::uint32_t pid, std::uint32_t parent,
   image->since_ns = time_ns;
   image->space = from->space;
   image->root = from->root;
-  if (!from->space) {
+  image->root_known = from->root_known;
+  image->checked_ns = from->checked_ns;
+  // What was read later than this fork may be what an exec after it mapped.
+  if (from->snapshot_ns > time_ns) image->space.reset();
+  if (!image->space) {
     bool deep = from->generation == most_generations;
     image->parent = deep ? from->parent : from;
     image->generation = from->generation + (deep ? 0 : 1);
@@ -73,6 +77,8 @@ void Table::on_exec(std::uint32_t pid, std::uint64_t time_ns) {
   image->since_ns = time_ns;
   image->space = std::make_shared<AddressSpace>();
   image->root = before.root;
+  image->root_known = before.root_known;
+  image->checked_ns = time_ns;
   image->namespace_pid = before.namespace_pid;
   life.images.push_back(std::move(image));
 }
@@ -100,6 +106,7 @@ void Table::on_exit(std::uint32_t pid, std::uint64_t time_ns) {
 void Table::take_snapshot(std::uint32_t pid, Image& image) {
   auto maps = read_maps(pid);
   image.snapshot_ns = monotonic_ns();
+  image.checked_ns = image.snapshot_ns;
   if (!maps) {
     bool refused = maps.error().kind == ErrorKind::permission;
     image.reason = refused ? Reason::not_permitted : Reason::process_gone;
@@ -128,7 +135,9 @@ void Table::see(const ImageSeen& seen) {
   if (!added || seen.kernel_thread || seen.key.pid == 0) return;
   auto& image = *current_life(seen.key.pid).images.back();
   if (!is_same_process(seen)) return;
-  image.root = roots_.of(seen.key.pid);
+  auto root = roots_.of(seen.key.pid);
+  image.root_known = root.has_value();
+  image.root = root.value_or(nullptr);
   image.namespace_pid = read_namespace_pid(seen.key.pid).value_or(0);
   if (!image.space) take_snapshot(seen.key.pid, image);
   capture_files(seen.key.pid, image.root);
@@ -170,16 +179,58 @@ std::shared_ptr<Table::Image> Table::image_at(std::uint32_t pid,
 }
 
 Table::Image& Table::image_of(Seen& seen) {
-  if (!seen.image) {
-    seen.image = image_at(seen.report.key.pid, seen.report.time_ns);
+  if (seen.image) return *seen.image;
+  seen.image = image_at(seen.report.key.pid, seen.report.time_ns);
+  auto exec_id = seen.report.key.exec_id;
+  // Two execs in one image: the record of the second was lost.
+  if (seen.image->exec_id != 0 && seen.image->exec_id != exec_id) {
+    seen.image = std::make_shared<Image>();
   }
+  seen.image->exec_id = exec_id;
   return *seen.image;
+}
+
+// After a loss: what /proc shows now is put over what was known; where they
+// differ, the epoch has two answers. False for a process that cannot be asked.
+bool Table::recheck(const ImageKey& key, const Seen& seen, Image& image) {
+  const auto& current = current_life(key.pid).images.back();
+  if (&image != current.get() || !is_same_process(seen.report)) return false;
+  auto maps = read_maps(key.pid);
+  if (!maps || maps->empty()) return false;
+  auto now = monotonic_ns();
+  auto& space = own_space(image);
+  for (const auto& line : *maps) {
+    space.insert({line.start, line.end, line.file_offset,
+                  objects_.intern(line.file), now});
+  }
+  image.checked_ns = now;
+  return true;
+}
+
+bool Table::is_superseded(const Seen& seen) const {
+  auto lives = lives_.find(seen.report.key.pid);
+  return seen.image && lives != lives_.end() && !lives->second.empty() &&
+         lives->second.back().images.back() != seen.image;
+}
+
+void Table::mark_objects(std::vector<bool>& live) const {
+  auto mark = [&](const std::shared_ptr<Image>& image) {
+    if (!image || !image->space) return;
+    for (const auto& mapping : image->space->mappings()) {
+      live[mapping.object] = true;
+    }
+  };
+  for (const auto& [key, seen] : seen_) mark(seen.image);
+  for (const auto& [pid, lives] : lives_) {
+    for (const auto& life : lives) std::ranges::for_each(life.images, mark);
+  }
 }
 
 std::optional<Table::Surroundings> Table::surroundings(const ImageKey& key) {
   auto at = seen_.find(key);
   if (at == seen_.end() || key.pid == 0) return std::nullopt;
   auto& image = image_of(at->second);
+  if (!image.root_known) return std::nullopt;
   auto pid = image.namespace_pid != 0 ? image.namespace_pid : key.pid;
   const auto& report = at->second.report;
   return Surroundings{image.root, pid, report.uid, report.start_boottime_ns,
@@ -199,10 +250,16 @@ Location Table::locate(const ImageKey& key, std::uint64_t address,
   seen.used_ns = monotonic_ns();
   auto& image = image_of(seen);
   if (!inherit_space(image)) return {.offset = address, .reason = image.reason};
+  if (image.checked_ns < lost_ns_ && !recheck(key, seen, image)) {
+    return {.offset = address, .reason = Reason::mapping_changed};
+  }
   auto location = image.space->locate(address, from_ns);
   if (location.mapping != nullptr) {
     objects_.capture(location.object, key.pid, location.mapping->start,
                      location.mapping->end, image.root);
+  }
+  if (objects_.is_generated(location.object)) {
+    return {anonymous_object, address, location.mapping, Reason::anonymous};
   }
   return location;
 }
@@ -217,7 +274,7 @@ void Table::forget(std::uint64_t before_ns) {
     return entry.second.gone && unused(entry.second);
   });
   for (auto& [key, seen] : seen_) {
-    seen.gone = unused(seen) && is_gone(key.pid);
+    seen.gone = unused(seen) && (is_superseded(seen) || is_gone(key.pid));
   }
   for (auto& [pid, lives] : lives_) {
     std::erase_if(lives, [&](const Life& life) {

@@ -53,6 +53,10 @@ class Table {
   void on_map(std::uint32_t pid, std::uint64_t time_ns, const MapsLine& map);
   void on_exit(std::uint32_t pid, std::uint64_t time_ns);
 
+  // Side-band records are missing before this time: what is mapped is compared
+  // with /proc before it is believed again.
+  void on_lost(std::uint64_t time_ns) { lost_ns_ = time_ns; }
+
   // The kernel half reports an image. To be called as soon as the report
   // arrives: what the side-band does not know is read from /proc here, while
   // the process lives.
@@ -68,7 +72,8 @@ class Table {
                   std::uint64_t from_ns);
 
   // What a process sees around it, and what of its mappings it has now: for
-  // names that it keeps itself. Nothing for an image that was never reported.
+  // names that it keeps itself. Nothing for an image that was never reported,
+  // or whose root is not known.
   struct Surroundings {
     Root root;
     std::uint32_t namespace_pid = 0;  // what it calls itself
@@ -81,6 +86,9 @@ class Table {
   // Drops what ended before `before_ns` and was not asked for since.
   void forget(std::uint64_t before_ns);
 
+  // Marks the objects that any image maps, by id.
+  void mark_objects(std::vector<bool>& live) const;
+
   [[nodiscard]] std::size_t images() const { return seen_.size(); }
   [[nodiscard]] std::size_t processes() const { return lives_.size(); }
 
@@ -90,9 +98,12 @@ class Table {
     std::uint64_t since_ns = 0;
     std::uint64_t snapshot_ns = 0;  // when /proc was read, 0 for never
     std::shared_ptr<AddressSpace>
-        space;                        // shared after a fork, until it differs
-    std::shared_ptr<Image> parent;    // whose mappings a fork shares
-    Root root;                        // what its paths start from
+        space;                      // shared after a fork, until it differs
+    std::shared_ptr<Image> parent;  // whose mappings a fork shares
+    Root root;                      // what its paths start from
+    bool root_known = false;
+    std::uint32_t exec_id = 0;     // of the report that was bound to it
+    std::uint64_t checked_ns = 0;  // when its space was last known to be whole
     std::uint32_t namespace_pid = 0;  // what it calls itself, 0: not known
     std::uint32_t generation = 0;     // length of the chain of parents
     symbol::Reason reason = symbol::Reason::process_gone;
@@ -116,10 +127,13 @@ class Table {
   void capture_files(std::uint32_t pid, const Root& root);
   static bool inherit_space(Image& image);
   static AddressSpace& own_space(Image& image);
+  bool recheck(const ImageKey& key, const Seen& seen, Image& image);
+  [[nodiscard]] bool is_superseded(const Seen& seen) const;
   static void forget_images(Life& life, std::uint64_t before_ns);
 
   Objects& objects_;
   Roots roots_;
+  std::uint64_t lost_ns_ = 0;
   std::unordered_map<std::uint32_t, std::vector<Life>> lives_;
   std::unordered_map<ImageKey, Seen, ImageKeyHash> seen_;
 };

@@ -38,12 +38,11 @@ process::ImageKey image_of(const sample_key& key) {
 }
 
 process::MapsLine line_of(const perf::MmapRecord& record) {
-  return {
-      record.start,
-      record.start + record.length,
-      record.file_offset,
-      {record.device_major, record.device_minor, record.inode, record.path,
-       static_cast<std::uint32_t>(record.inode_generation)}};
+  return {record.start,
+          record.start + record.length,
+          record.file_offset,
+          {record.device_major, record.device_minor, record.inode, record.path,
+           static_cast<std::uint32_t>(record.inode_generation)}};
 }
 
 // 0 and -1: a process that our PID namespace does not show (perf_event_pid,
@@ -75,6 +74,7 @@ struct Apply {
   }
   void operator()(const perf::LostRecord& lost) const {
     ledger[LEDGER_sideband_lost] += lost.count;
+    table.on_lost(lost.id.time_ns);
   }
   void operator()(const perf::ThrottleRecord&) const {}
 };
@@ -177,6 +177,7 @@ Status Collector::drain() {
       }));
   processes_.forget(epoch_start_ns_);
   generated_.forget();
+  sweep_objects();
   epoch_start_ns_ = now;
   return bound_memory();
 }
@@ -289,6 +290,18 @@ void Collector::append_kernel(const sample_key& key,
     auto address = addresses[i] - (i > 0 ? 1 : 0);
     frames.push_back(frame_for(kernel_object, Reason::none, address));
   }
+}
+
+// What nothing maps any more and no frame lies in.
+void Collector::sweep_objects() {
+  if (!objects_.wants_sweep()) return;
+  std::vector<bool> live(objects_.most_ids());
+  processes_.mark_objects(live);
+  const auto& frames = profile_.frames();
+  for (FrameId id = 0; id < frames.size(); ++id) {
+    live[frames.at(id).object] = true;
+  }
+  objects_.keep(live);
 }
 
 // A run without end must not grow without end: forget the old stacks, and have

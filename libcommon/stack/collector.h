@@ -100,6 +100,7 @@ class Collector {
   std::uint64_t frame_for(process::ObjectId object, symbol::Reason reason,
                           std::uint64_t offset);
   Status bound_memory();
+  void sweep_objects();
 
   SampleMaps maps_;
   perf::Sideband sideband_;

@@ -186,5 +186,26 @@ TEST(AddressSpace, TakesAsManyMappingsAsAProcessMayHave) {
   }
 }
 
+TEST(AddressSpace, ChangesWithoutEndMakeAnEpochUncertain) {
+  AddressSpace space;
+  space.insert({0x9000, 0xa000, 0, first_file_object, 1});
+  for (std::uint64_t i = 2; i < 5000; ++i) {
+    auto object = static_cast<ObjectId>(first_file_object + i % 2);
+    space.insert({0x1000, 0x2000, 0, object, i});
+  }
+  EXPECT_EQ(space.locate(0x1800, 2).reason, Reason::mapping_changed);
+  EXPECT_EQ(space.locate(0x9800, 2).reason, Reason::mapping_changed)
+      << "too many to remember which";
+  EXPECT_EQ(space.locate(0x9800, 6000).reason, Reason::none);
+}
+
+TEST(AddressSpace, TheVdsoOfA32BitProcessIsNotOurs) {
+  AddressSpace space;
+  space.insert({0xf7fc0000, 0xf7fc2000, 0, vdso_object, 1});
+  space.insert({0x7ffff7fc0000, 0x7ffff7fc2000, 0, vdso_object, 1});
+  EXPECT_EQ(space.locate(0xf7fc0800, 2).reason, Reason::no_covering_symbol);
+  EXPECT_EQ(space.locate(0x7ffff7fc0800, 2).reason, Reason::none);
+}
+
 }  // namespace
 }  // namespace sightline::process

@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/fs.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -186,6 +188,99 @@ TEST_F(ObjectFiles, CapturedFromALivingMappingOutliveTheirDeletion) {
     GTEST_SKIP() << "/proc/PID/map_files needs CAP_CHECKPOINT_RESTORE";
   }
   EXPECT_EQ(content(objects_.open(id).fd), "\xc3 machine code");
+}
+
+TEST_F(ObjectFiles, WrittenToAfterTheyWereMappedAreNotRead) {
+  auto path = write("a", "first");
+  auto id = objects_.intern(file_at(path));
+  auto captured = objects_.intern(file_at(write("b", "other")));
+  EXPECT_GE(objects_.open(captured).fd, 0);
+  auto later = fs::file_time_type::clock::now() + std::chrono::hours(1);
+  fs::last_write_time(path, later);
+  fs::last_write_time(dir_ / "b", later);
+  EXPECT_EQ(objects_.open(id).reason, Reason::file_changed);
+  EXPECT_EQ(objects_.open(captured).reason, Reason::file_changed);
+}
+
+TEST_F(ObjectFiles, OfAnotherGenerationAreGone) {
+  auto path = write("a", "first");
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  long generation = 0;
+  if (::ioctl(fd.get(), FS_IOC_GETVERSION, &generation) != 0) {
+    GTEST_SKIP() << "the file system does not tell generations";
+  }
+  auto file = file_at(path);
+  file.generation = static_cast<std::uint32_t>(generation);
+  auto other = file;
+  other.generation += 1;
+  EXPECT_EQ(objects_.open(objects_.intern(other)).reason, Reason::file_gone);
+  EXPECT_GE(objects_.open(objects_.intern(file)).fd, 0);
+}
+
+TEST(Objects, WithoutAGenerationTheLatestIsMeant) {
+  Objects objects;
+  MappedFile plain{8, 1, 42, "/lib/a.so"};
+  auto first = plain;
+  first.generation = 7;
+  auto second = plain;
+  second.generation = 8;
+  auto id = objects.intern(first);
+  EXPECT_EQ(objects.intern(plain), id);
+  auto fresh = objects.intern(second);
+  EXPECT_NE(fresh, id);
+  EXPECT_EQ(objects.intern(plain), fresh);
+  EXPECT_EQ(objects.intern(first), id);
+}
+
+TEST_F(ObjectFiles, ThroughAMappingThatLeadsElsewhereAreNotTaken) {
+  auto path = write("code", "what is mapped");
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  UniqueMapping mapping(
+      ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd.get(), 0),
+      4096);
+  if (mapping.address() == MAP_FAILED) {
+    GTEST_SKIP() << "the directory for temporary files is mounted noexec";
+  }
+  auto stale = file_at(write("stale", "what was there before"));
+  fs::remove(dir_ / "stale");
+  auto id = objects_.intern(stale);
+  auto start = reinterpret_cast<std::uint64_t>(mapping.address());
+  objects_.capture(id, self, start, start + 4096);
+  EXPECT_EQ(objects_.open(id).reason, Reason::file_gone);
+}
+
+TEST_F(ObjectFiles, MemoryWithoutAProgramIsGeneratedCode) {
+  UniqueFd fd(::memfd_create("jit", MFD_CLOEXEC));
+  ASSERT_EQ(::ftruncate(fd.get(), 4096), 0);
+  UniqueMapping mapping(
+      ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_SHARED, fd.get(), 0),
+      4096);
+  ASSERT_NE(mapping.address(), MAP_FAILED);
+  auto start = reinterpret_cast<std::uint64_t>(mapping.address());
+  auto lines = read_maps(self);
+  ASSERT_TRUE(lines);
+  auto line = std::ranges::find(*lines, start, &MapsLine::start);
+  ASSERT_NE(line, lines->end());
+  auto id = objects_.intern(line->file);
+  objects_.capture(id, self, line->start, line->end);
+  EXPECT_TRUE(objects_.is_generated(id)) << line->file.path;
+  EXPECT_FALSE(objects_.is_generated(objects_.intern(file_at("/bin/sh"))));
+}
+
+TEST_F(ObjectFiles, ThatNothingMapsAreForgotten) {
+  auto path = write("a", "kept");
+  auto kept = objects_.intern(file_at(path));
+  EXPECT_GE(objects_.open(kept).fd, 0);
+  for (std::uint64_t i = 0; i < 10'000; ++i) {
+    objects_.intern({8, 1, 1000 + i, "/lib/churn"});
+    if (!objects_.wants_sweep()) continue;
+    std::vector<bool> live(objects_.most_ids());
+    live[kept] = true;
+    objects_.keep(live);
+  }
+  EXPECT_LT(objects_.most_ids(), 5000U);
+  EXPECT_EQ(content(objects_.open(kept).fd), "kept");
+  EXPECT_EQ(objects_.intern(file_at(path)), kept);
 }
 
 std::uint64_t fake_now = 0;

@@ -86,12 +86,14 @@ class RootsTest : public testing::Test {
 };
 
 TEST_F(RootsTest, OurOwnIsNoneOfThem) {
-  EXPECT_EQ(roots_.of(static_cast<std::uint32_t>(::getpid())), nullptr);
+  auto root = roots_.of(static_cast<std::uint32_t>(::getpid()));
+  ASSERT_TRUE(root);
+  EXPECT_EQ(*root, nullptr);
   EXPECT_EQ(descriptor(nullptr), -1);
 }
 
 TEST_F(RootsTest, AProcessThatIsGoneHasNone) {
-  EXPECT_EQ(roots_.of(5'000'000), nullptr);
+  EXPECT_FALSE(roots_.of(5'000'000));
 }
 
 TEST_F(RootsTest, ProcessesInOneRootShareIt) {
@@ -99,26 +101,26 @@ TEST_F(RootsTest, ProcessesInOneRootShareIt) {
   Confined second(place_ / "one");
   Confined other(place_ / "two");
   ASSERT_TRUE(first.is_confined() && second.is_confined());
-  auto root = roots_.of(first.pid());
+  auto root = roots_.of(first.pid()).value();
   ASSERT_NE(root, nullptr);
   EXPECT_EQ(roots_.of(second.pid()), root);
   EXPECT_NE(roots_.of(other.pid()), root);
   EXPECT_EQ(text_in(root, "/lib/code"), "one");
-  EXPECT_EQ(text_in(roots_.of(other.pid()), "/lib/code"), "two");
+  EXPECT_EQ(text_in(roots_.of(other.pid()).value(), "/lib/code"), "two");
 }
 
 TEST_F(RootsTest, ARootOutlivesItsProcess) {
   Confined process(place_ / "one");
-  auto root = roots_.of(process.pid());
+  auto root = roots_.of(process.pid()).value();
   process.end();
   EXPECT_EQ(text_in(root, "/lib/code"), "one");
 }
 
 TEST_F(RootsTest, OneThatNobodyHoldsIsForgotten) {
   Confined process(place_ / "one");
-  std::weak_ptr<const UniqueFd> root = roots_.of(process.pid());
+  std::weak_ptr<const UniqueFd> root = roots_.of(process.pid()).value();
   EXPECT_TRUE(root.expired());
-  EXPECT_NE(roots_.of(process.pid()), nullptr) << "and found again";
+  EXPECT_NE(roots_.of(process.pid()).value(), nullptr) << "and found again";
 }
 
 TEST_F(RootsTest, AFileIsReadInTheRootThatItWasMappedIn) {
@@ -129,7 +131,7 @@ TEST_F(RootsTest, AFileIsReadInTheRootThatItWasMappedIn) {
   auto id = objects.intern(
       {major(info.st_dev), minor(info.st_dev), info.st_ino, "/lib/code"});
   EXPECT_EQ(objects.open(id).reason, Reason::file_gone) << "in our own";
-  auto root = roots_.of(process.pid());
+  auto root = roots_.of(process.pid()).value();
   process.end();
   Objects later;
   id = later.intern(objects.file(id));
@@ -147,7 +149,8 @@ TEST_F(RootsTest, AnotherFileUnderThatPathIsNotBelieved) {
   Objects objects;
   auto id = objects.intern(
       {major(info.st_dev), minor(info.st_dev), info.st_ino, "/lib/code"});
-  objects.capture(id, 5'000'000, 0x1000, 0x2000, roots_.of(process.pid()));
+  objects.capture(id, 5'000'000, 0x1000, 0x2000,
+                  roots_.of(process.pid()).value());
   EXPECT_EQ(objects.open(id).reason, Reason::file_gone);
 }
 

@@ -236,6 +236,64 @@ TEST_F(TableTest, ForgettingKeepsALivingProcess) {
   EXPECT_EQ(at(seen, own_code()), own_name());
 }
 
+TEST_F(TableTest, AForkBeforeTheSnapshotWaitsForWhatItWas) {
+  auto before = monotonic_ns();
+  while (monotonic_ns() <= before) continue;
+  see(own_image(monotonic_ns()));
+  table_.on_fork(somebody, self, before);
+  auto child = see(image(somebody, before + 1));
+  table_.on_exec(self, before + 1);
+  EXPECT_EQ(at(child, own_code()), "[process exited]")
+      << "not what the exec after it mapped";
+}
+
+TEST_F(TableTest, AfterALossALivingProcessIsComparedWithProc) {
+  auto seen = see(own_image(monotonic_ns()));
+  EXPECT_EQ(at(seen, own_code()), own_name());
+  auto lost = monotonic_ns();
+  table_.on_lost(lost);
+  EXPECT_EQ(at(seen, own_code(), lost), own_name()) << "nothing has changed";
+  table_.on_map(self, lost, map_of("/lib/wrong", own_code() & ~0xfffULL));
+  table_.on_lost(monotonic_ns());
+  EXPECT_EQ(at(seen, own_code(), lost), "[mapping changed]");
+  EXPECT_EQ(at(seen, own_code(), monotonic_ns()), own_name());
+}
+
+TEST_F(TableTest, AfterALossAProcessThatIsGoneIsNotBelieved) {
+  run(somebody, 10, "/bin/a");
+  auto seen = see(image(somebody, 15));
+  EXPECT_EQ(at(seen), "a");
+  table_.on_lost(20);
+  EXPECT_EQ(at(seen), "[mapping changed]");
+}
+
+TEST_F(TableTest, AnExecWhoseRecordWasLostIsNotTheImageBefore) {
+  run(somebody, 10, "/bin/a");
+  auto first = see(image(somebody, 15, 1));
+  auto second = see(image(somebody, 30, 2));
+  EXPECT_EQ(at(first), "a");
+  EXPECT_EQ(at(second), "[process exited]");
+}
+
+TEST_F(TableTest, ExecsOfALivingProcessAreForgotten) {
+  for (std::uint32_t i = 1; i <= 1000; ++i) {
+    table_.on_exec(self, monotonic_ns());
+    auto seen = see(image(self, monotonic_ns(), i));
+    at(seen);
+    table_.forget(monotonic_ns());
+  }
+  EXPECT_LE(table_.images(), 4U);
+}
+
+TEST_F(TableTest, ObjectsThatNobodyMapsAreMarkedAsSuch) {
+  run(somebody, 10, "/bin/a");
+  auto gone = objects_.intern(map_of("/bin/gone").file);
+  std::vector<bool> live(objects_.most_ids());
+  table_.mark_objects(live);
+  EXPECT_TRUE(live[objects_.intern(map_of("/bin/a").file)]);
+  EXPECT_FALSE(live[gone]);
+}
+
 // Its first thread ends, another one goes on and maps more code.
 TEST_F(TableTest, AProcessOutlivesItsFirstThread) {
   table_.on_fork(self, another, 5);

@@ -118,8 +118,11 @@ TEST_F(GeneratedCodeTest, AProcessThatNobodyReportedHasNone) {
 TEST_F(GeneratedCodeTest, AProcessThatIsForgottenIsNamedFirst) {
   auto seen = image_of(nobody, 1);
   auto map = "/tmp/perf-" + std::to_string(nobody) + ".map";
+  table_.on_fork(nobody, self, monotonic_ns());  // it sees the same root
+  seen.time_ns = monotonic_ns();
   table_.see(seen);
   auto frame = code_.locate(seen.key, 0x1000, ++time_ns_);
+  table_.on_exit(nobody, monotonic_ns());
   std::ofstream(map) << "1000 100 JS:gone\n";
   for (int i = 0; i < 2; ++i) table_.forget(monotonic_ns() + ns_per_second);
   ASSERT_EQ(table_.find(seen.key), nullptr);
