@@ -156,7 +156,8 @@ PY
   background python3 server.py >port
   until_true test -s port
   background sh -c 'while ./code; do :; done'
-  export DEBUGINFOD_URLS=http://127.0.0.1:$(<port) no_proxy=127.0.0.1
+  DEBUGINFOD_URLS=http://127.0.0.1:$(<port)
+  export DEBUGINFOD_URLS no_proxy=127.0.0.1
   export DEBUGINFOD_CACHE_PATH=$PWD/cache
   from=$EPOCHREALTIME
   cpuprof -q -F 199 -d 1s --debuginfod 3s -o out.json || { [ $? -eq 4 ] && skip "no libdebuginfod.so.1"; false; }
