@@ -107,6 +107,7 @@ void Names::reset() {
   chain_ids_.clear();
   unread_.clear();
   generated_frames_.clear();
+  unserved_.clear();
 }
 
 void Names::set_function(FrameId frame, Function function) {
@@ -121,6 +122,7 @@ void Names::set_function(FrameId frame, Function function) {
 
 void Names::resolve(const FrameTable& frames) {
   name_new(frames);
+  ask_server(frames);
   name_generated(frames);
   if (unread_.empty()) return;
   std::map<process::ObjectId, Batch> batches;
@@ -159,7 +161,31 @@ void Names::name_new(const FrameTable& frames) {
       unread_.push_back(id);
     }
   }
-  for (auto& [object, batch] : batches) name_batch(frames, object, batch);
+  for (auto& [object, batch] : batches) name_later(frames, object, batch);
+}
+
+// With what this machine has. Where a server would have been asked, the frames
+// are remembered: it may take seconds, and rings fill meanwhile.
+void Names::name_later(const FrameTable& frames, process::ObjectId object,
+                       Batch& batch) {
+  bool would_ask = false;
+  const symbol::DebugFileServer remember = [&](std::string_view) {
+    would_ask = true;
+    return std::expected<UniqueFd, Reason>(
+        std::unexpected(Reason::no_debug_file));
+  };
+  name_batch(frames, object, batch, server_ ? &remember : nullptr);
+  if (!would_ask) return;
+  auto& unserved = unserved_[object];
+  unserved.insert(unserved.end(), batch.begin(), batch.end());
+}
+
+// All frames of such an object once more, also those with names: a debug file
+// tells of functions inside and behind the exported ones.
+void Names::ask_server(const FrameTable& frames) {
+  for (auto& [object, batch] : std::exchange(unserved_, {})) {
+    name_batch(frames, object, batch, &server_);
+  }
 }
 
 Function Names::function_without_file(const Frame& frame) const {
@@ -186,11 +212,11 @@ void Names::name_generated(const FrameTable& frames) {
 }
 
 void Names::name_batch(const FrameTable& frames, process::ObjectId object,
-                       Batch& batch) {
+                       Batch& batch, const symbol::DebugFileServer* server) {
   sort_by_offset(frames, batch);
   auto offsets = offsets_of(frames, batch);
   std::vector<Named> named(batch.size());
-  name_offsets(object, offsets, named);
+  name_offsets(object, offsets, named, server);
   bool kernel = object == process::kernel_object;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     set_function(batch[i],
@@ -198,10 +224,9 @@ void Names::name_batch(const FrameTable& frames, process::ObjectId object,
   }
 }
 
-symbol::Place Names::place_of(process::ObjectId object, int root) const {
-  return {.root = root,
-          .path = objects_.file(object).path,
-          .server = server_ ? &server_ : nullptr};
+symbol::Place Names::place_of(process::ObjectId object, int root,
+                              const symbol::DebugFileServer* server) const {
+  return {.root = root, .path = objects_.file(object).path, .server = server};
 }
 
 void Names::read_source(const FrameTable& frames, process::ObjectId object,
@@ -209,13 +234,12 @@ void Names::read_source(const FrameTable& frames, process::ObjectId object,
   auto opened = objects_.open(object);
   if (opened.fd < 0) return;  // the names say so already
   auto name = objects_.name(object);
-  auto table = symbol::read_source(opened.fd, place_of(object, opened.root),
-                                   offsets_of(frames, batch), source_.wanted,
-                                   {.deadline_ns = deadline_ns},
-                                   [&](std::size_t done, std::size_t all) {
-                                     if (source_.progress)
-                                       source_.progress(name, done, all);
-                                   });
+  auto table = symbol::read_source(
+      opened.fd, place_of(object, opened.root, server_ ? &server_ : nullptr),
+      offsets_of(frames, batch), source_.wanted, {.deadline_ns = deadline_ns},
+      [&](std::size_t done, std::size_t all) {
+        if (source_.progress) source_.progress(name, done, all);
+      });
   bool all_known = true;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     put_chain(batch[i], table, i);
@@ -256,7 +280,8 @@ void Names::put_chain(FrameId frame, const symbol::SourceTable& table,
 
 void Names::name_offsets(process::ObjectId object,
                          const std::vector<std::uint64_t>& offsets,
-                         std::vector<Named>& out) {
+                         std::vector<Named>& out,
+                         const symbol::DebugFileServer* server) {
   if (object == process::kernel_object) {
     symbolizer_.name_kernel(offsets, out);
     return;
@@ -268,7 +293,7 @@ void Names::name_offsets(process::ObjectId object,
   auto opened = objects_.open(object);
   if (opened.fd >= 0) {
     symbolizer_.name_object(opened.fd, offsets, out,
-                            place_of(object, opened.root));
+                            place_of(object, opened.root, server));
     return;
   }
   for (auto& named : out) named.reason = opened.reason;

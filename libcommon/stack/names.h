@@ -64,7 +64,8 @@ class Names {
         objects_(objects),
         generated_(generated) {}
 
-  // Who is asked for debug files that are not on this machine.
+  // Who is asked for debug files that are not on this machine: by resolve()
+  // only, which waits for it.
   void use_server(symbol::DebugFileServer server) {
     server_ = std::move(server);
   }
@@ -77,13 +78,14 @@ class Names {
   }
 
   // Names all frames that have none yet. Can be called as often as frames come:
-  // what is done during the run is not waited for at its end.
+  // what is done during the run is not waited for at its end. May take as long
+  // as use_server()'s server and use_source()'s timeout together.
   void resolve(const FrameTable& frames);
 
   // The same once as many frames are unnamed as have names: for each drain. A
   // pass over an object's symbols costs the same for one name as for
-  // thousands, so there are few of them however long the run is. Inlined calls
-  // and lines are left to resolve(): they take seconds.
+  // thousands, so there are few of them however long the run is. Inlined calls,
+  // lines and the server are left to resolve(): they take seconds.
   void keep_up(const FrameTable& frames) {
     if (frames.size() >= 2 * chains_.size()) name_new(frames);
   }
@@ -120,12 +122,16 @@ class Names {
  private:
   using Batch = std::vector<FrameId>;
   void name_batch(const FrameTable& frames, process::ObjectId object,
-                  Batch& batch);
+                  Batch& batch, const symbol::DebugFileServer* server);
   void name_offsets(process::ObjectId object,
                     const std::vector<std::uint64_t>& offsets,
-                    std::vector<symbol::Named>& out);
+                    std::vector<symbol::Named>& out,
+                    const symbol::DebugFileServer* server);
   [[nodiscard]] Function function_without_file(const Frame& frame) const;
   void name_generated(const FrameTable& frames);
+  void name_later(const FrameTable& frames, process::ObjectId object,
+                  Batch& batch);
+  void ask_server(const FrameTable& frames);
   void name_new(const FrameTable& frames);
   void set_function(FrameId frame, Function function);
   void read_source(const FrameTable& frames, process::ObjectId object,
@@ -148,13 +154,15 @@ class Names {
   std::vector<Chain> chains_;  // of each frame, into the next
   std::vector<FunctionId> chain_ids_;
 
-  [[nodiscard]] symbol::Place place_of(process::ObjectId object,
-                                       int root) const;
+  [[nodiscard]] symbol::Place place_of(
+      process::ObjectId object, int root,
+      const symbol::DebugFileServer* server) const;
 
   symbol::DebugFileServer server_;
   SourceSettings source_;
-  Batch generated_frames_;  // as yet unnamed
-  Batch unread_;            // frames whose object's DWARF was not asked yet
+  std::map<process::ObjectId, Batch> unserved_;  // server_ may know more
+  Batch generated_frames_;                       // as yet unnamed
+  Batch unread_;  // frames whose object's DWARF was not asked yet
   std::map<process::ObjectId, symbol::Reason> source_problems_;
 };
 

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "symbol/elf_file.h"
+#include "symbol/unprivileged.h"
 
 namespace sightline::symbol {
 namespace {
@@ -48,6 +49,7 @@ std::vector<std::string> server_urls() {
 }
 
 Result<std::string> cache_directory() {
+  if (unprivileged_identity()) return {};  // its own
   const std::string home = environment("HOME");
   for (const std::string& base :
        {environment("DEBUGINFOD_CACHE_PATH"), environment("XDG_CACHE_HOME"),
@@ -80,15 +82,19 @@ bool is_build(const UniqueFd& fd, std::string_view build_id) {
 
 }  // namespace
 
-Result<Debuginfod> Debuginfod::open(std::chrono::nanoseconds total) {
-  const auto urls = server_urls();
-  if (urls.empty()) {
+Status Debuginfod::check_environment() {
+  if (server_urls().empty()) {
     return fail(ErrorKind::usage, "no debuginfod server is named",
                 "set DEBUGINFOD_URLS to the address of one");
   }
-  const std::string cache = SL_TRY(cache_directory());
+  SL_TRY(cache_directory());
+  return {};
+}
+
+Result<Debuginfod> Debuginfod::open(std::chrono::nanoseconds total) {
+  SL_CHECK(check_environment());
   Debuginfod debuginfod(total);
-  SL_CHECK(debuginfod.start(urls, cache));
+  SL_CHECK(debuginfod.start(server_urls(), SL_TRY(cache_directory())));
   return debuginfod;
 }
 

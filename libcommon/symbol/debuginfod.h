@@ -18,17 +18,23 @@
 namespace sightline::symbol {
 
 // The servers are those of DEBUGINFOD_URLS (debuginfod_find_debuginfo(3)), at
-// most eight, which nothing reads before open(). What they send is kept in
-// sightline-debuginfod/ below DEBUGINFOD_CACHE_PATH, XDG_CACHE_HOME or
-// ~/.cache, where libdebuginfod itself drops what nobody used for a week.
+// most eight. What they send is kept in sightline-debuginfod/ below
+// DEBUGINFOD_CACHE_PATH, XDG_CACHE_HOME or ~/.cache, where libdebuginfod itself
+// drops what nobody used for a week; by root only until the end, in a directory
+// below TMPDIR or /tmp: root's bytes are fetched and parsed by another user
+// (debuginfod_server.h).
 //
 // Not thread-safe.
 class Debuginfod {
  public:
+  // Whether the environment names servers and, where that is needed, a place
+  // for what they send; else `usage`. Touches nothing.
+  static Status check_environment();
+
   // `total` bounds what all calls of find() and this one wait together. Starts
-  // a process for each server (some 10 MiB), which the destructor ends; so it
-  // is called while the tool has one thread. Fails with `usage` when there are
-  // no servers, with `unsupported` in a static build or without
+  // two processes for each server (some 10 MiB), which the destructor ends; so
+  // it is called while the tool has one thread and, as root, CAP_SETUID. Fails
+  // as check_environment(), with `unsupported` in a static build or without
   // libdebuginfod.so.1, and with errno.
   static Result<Debuginfod> open(
       std::chrono::nanoseconds total = std::chrono::seconds(10));

@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,11 +17,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "symbol/confine.h"
+#include "symbol/unprivileged.h"
 
 namespace sightline::symbol {
 namespace {
@@ -29,6 +32,8 @@ constexpr rlim_t most_file = 4ULL << 30U;
 constexpr std::size_t most_build_id = 64;
 // Where the child keeps its end of the socket; all behind it is closed.
 constexpr int child_socket = 3;
+// To end, which is to remove some files.
+constexpr std::chrono::seconds most_to_end(10);
 
 // What of elfutils/debuginfod.h (ABI of libdebuginfod.so.1, debuginfod(8)) is
 // used: a find returns a descriptor or a negative errno.
@@ -115,7 +120,6 @@ void seclude(int socket) {
   sigset_t all;
   ::sigfillset(&all);
   ::sigprocmask(SIG_BLOCK, &all, nullptr);
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   const int nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     ::dup2(nothing, fd);
@@ -128,9 +132,34 @@ void seclude(int socket) {
   ::setrlimit(RLIMIT_CORE, &no_core);
 }
 
-[[noreturn]] void serve(int socket, const char* url, const char* cache) {
-  seclude(socket);
+// The directory for one server's files. Root's is private, a new one that is
+// removed at the end: where a user's files are kept is for that user to write
+// to.
+Result<std::string> make_private_cache(const Identity& owner) {
+  std::error_code none;
+  const auto below = std::filesystem::temp_directory_path(none);
+  std::string path = (none ? "/tmp" : below) / "sightline-debuginfod-XXXXXX";
+  if (::mkdtemp(path.data()) == nullptr) {
+    return fail_errno("cannot make " + path);
+  }
+  if (::chown(path.c_str(), owner.uid, owner.gid) == 0) return path;
+  const int error = errno;
+  ::rmdir(path.c_str());
+  return fail_errno("cannot give away " + path, error);
+}
+
+// As whom files are written and bytes are parsed. 0 or an errno.
+int give_up_privileges(const std::optional<Identity>& identity,
+                       const std::string& cache) {
+  const int error = identity ? become(*identity) : 0;
   drop_all_capabilities();
+  if (error != 0) return error;
+  std::error_code made;
+  std::filesystem::create_directories(cache, made);
+  return made ? made.value() : ::access(cache.c_str(), W_OK | X_OK) ? errno : 0;
+}
+
+[[noreturn]] void ask_for_ever(const char* url, const char* cache) {
   ::setenv("DEBUGINFOD_URLS", url, 1);
   ::setenv("DEBUGINFOD_CACHE_PATH", cache, 1);
   ::unsetenv("DEBUGINFOD_PROGRESS");
@@ -148,6 +177,44 @@ void seclude(int socket) {
     if (found >= 0) ::close(found);
   }
   ::_exit(0);
+}
+
+// Ends the process that asks once the tool is gone or does not want it any
+// more, and removes what it has left: the tool has by then no right to either.
+[[noreturn]] void guard(pid_t asking, int ended, bool is_private,
+                        const std::string& cache) {
+  std::array<pollfd, 2> entries{
+      pollfd{.fd = child_socket, .events = POLLRDHUP, .revents = 0},
+      pollfd{.fd = ended, .events = 0, .revents = 0}};
+  while (::poll(entries.data(), entries.size(), -1) < 0 && errno == EINTR) {
+  }
+  ::kill(asking, SIGKILL);
+  ::waitpid(asking, nullptr, 0);
+  std::error_code ignored;
+  if (is_private) std::filesystem::remove_all(cache, ignored);
+  ::_exit(0);
+}
+
+// Two processes: one that asks, and may hang, and one that watches it.
+[[noreturn]] void serve(int socket, const char* url, const std::string& cache,
+                        const std::optional<Identity>& identity) {
+  seclude(socket);
+  int error = give_up_privileges(identity, cache);
+  std::array<int, 2> alive{};
+  if (error == 0 && ::pipe2(alive.data(), O_CLOEXEC) != 0) error = errno;
+  const pid_t parent = ::getpid();
+  const pid_t pid = error == 0 ? ::fork() : -1;
+  if (pid < 0) {
+    Message(error != 0 ? error : errno).send(child_socket, -1);
+    ::_exit(1);
+  }
+  if (pid == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(1);
+    ask_for_ever(url, cache.c_str());
+  }
+  ::close(alive[1]);
+  guard(pid, alive[0], identity.has_value(), cache);
 }
 
 // False when nothing came in time.
@@ -177,13 +244,23 @@ int await(int socket, std::chrono::nanoseconds most, UniqueFd& fd) {
 }  // namespace
 
 Result<DebuginfodServer> DebuginfodServer::start(
-    const std::string& url, std::string cache, std::chrono::nanoseconds most) {
+    const std::string& url, const std::string& cache,
+    std::chrono::nanoseconds most) {
   if (!can_load) {
     return fail(ErrorKind::unsupported, "debuginfod needs the dynamic build");
   }
-  std::error_code error;
-  std::filesystem::create_directories(cache, error);
-  if (error) return fail_errno("cannot make " + cache, error.value());
+  const auto identity = unprivileged_identity();
+  if (!identity) return start_in(cache, url, identity, most);
+  const std::string own = SL_TRY(make_private_cache(*identity));
+  auto server = start_in(own, url, identity, most);
+  // As a rule it is gone by now.
+  if (!server) ::rmdir(own.c_str());
+  return server;
+}
+
+Result<DebuginfodServer> DebuginfodServer::start_in(
+    const std::string& cache, const std::string& url,
+    const std::optional<Identity>& identity, std::chrono::nanoseconds most) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) <
       0) {
@@ -193,8 +270,8 @@ Result<DebuginfodServer> DebuginfodServer::start(
   const UniqueFd theirs(ends[1]);
   const pid_t pid = ::fork();
   if (pid < 0) return fail_errno("cannot start a process for debuginfod");
-  if (pid == 0) serve(theirs.get(), url.c_str(), cache.c_str());
-  DebuginfodServer server(pid, std::move(ours), std::move(cache));
+  if (pid == 0) serve(theirs.get(), url.c_str(), cache, identity);
+  DebuginfodServer server(pid, std::move(ours), identity ? "" : cache);
   UniqueFd none;
   const int status = await(server.socket_.get(), most, none);
   if (status == 0) return server;
@@ -241,6 +318,7 @@ std::expected<UniqueFd, int> DebuginfodServer::ask(
 // The library would take a half-written or wrong file for a week's truth.
 void DebuginfodServer::stop_and_forget(std::string_view build_id) {
   stop();
+  if (cache_.empty()) return;  // it went with the process
   std::error_code ignored;
   std::filesystem::remove_all(std::filesystem::path(cache_) / to_hex(build_id),
                               ignored);
@@ -248,11 +326,15 @@ void DebuginfodServer::stop_and_forget(std::string_view build_id) {
 
 void DebuginfodServer::stop() {
   if (!running()) return;
-  ::kill(pid_, SIGKILL);
-  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+  // Also where a copy of it is still open. A signal from us would not be
+  // allowed: the process is another user's.
+  ::shutdown(socket_.get(), SHUT_RDWR);
+  socket_.reset();
+  const bool ended = !pidfd || wait_for(pidfd.get(), most_to_end);
+  while (::waitpid(pid_, nullptr, ended ? 0 : WNOHANG) < 0 && errno == EINTR) {
   }
   pid_ = -1;
-  socket_.reset();
 }
 
 }  // namespace sightline::symbol

@@ -46,11 +46,15 @@ Reason name_object_symbols(const ElfFile& file, const Place& place,
                            std::span<const std::uint64_t> addresses,
                            std::span<ElfSymbol> out) {
   if (addresses.empty()) return Reason::none;
-  if (file.find_section(SHT_SYMTAB) != nullptr &&
-      name_symbols(file, addresses, out) == Reason::none) {
+  const bool stripped = file.find_section(SHT_SYMTAB) == nullptr;
+  if (!stripped && name_symbols(file, addresses, out) == Reason::none) {
     return Reason::none;
   }
-  const Reason reason = name_from_all_files(file, place, addresses, out);
+  // What no symbol of a full table covers has none in its debug file either:
+  // no reason to tell a server what runs here, nor to wait for it.
+  Place asked = place;
+  if (!stripped) asked.server = nullptr;
+  const Reason reason = name_from_all_files(file, asked, addresses, out);
   if (reason == Reason::none) return reason;
   const Reason go_reason = name_go_functions(file, addresses, out);
   return go_reason == Reason::no_symbols ? reason : go_reason;

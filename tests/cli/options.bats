@@ -16,7 +16,10 @@ setup_file() {
   chmod a+x "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_RUN_TMPDIR/file"
 }
 
-setup() { cd "$BATS_TEST_TMPDIR" || return; }
+setup() {
+  cd "$BATS_TEST_TMPDIR" || return
+  unset DEBUGINFOD_URLS
+}
 
 # The whole of stderr: message, hint, and what a usage error ends with.
 expected_stderr() {

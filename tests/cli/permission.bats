@@ -98,6 +98,22 @@ hidden() {
   [ ! -e "$BATS_TEST_TMPDIR/ran" ]
 }
 
+@test "without a permission no debuginfod server's place is made" {
+  place=$(readable_tool)
+  chmod 777 "$BATS_TEST_TMPDIR"
+  export DEBUGINFOD_URLS=http://127.0.0.1:1
+  export DEBUGINFOD_CACHE_PATH=$BATS_TEST_TMPDIR/cache
+  run with_only "" "$place/cpuprof" -d 1 --debuginfod 5
+  [ "$status" -eq 3 ]
+  one_error_one_hint
+  [ ! -e cache ]
+  # That there is no such process is said before either.
+  run with_only "" "$place/cpuprof" -p 4194304 --debuginfod 5
+  [ "$status" -eq 1 ]
+  [ ! -e cache ]
+  rm -r "$place"
+}
+
 @test "kernel.perf_event_paranoid 2 and 3 do not stop root" {
   for level in 2 3; do
     set_sysctl kernel.perf_event_paranoid $level

@@ -137,3 +137,34 @@ RUST
   rustc -O -C force-frame-pointers=yes -o code main.rs
   cpuprof -q -F 999 -f -- ./code | grep -q ';main::shop::total '
 }
+
+# Whoever connects to that port waits for ever.
+silent_server() {
+  cat <<'PY'
+import signal, socket
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+signal.pause()
+PY
+}
+
+@test "a debuginfod server that does not answer: the report waits, sampling does not" {
+  need python3
+  inlining_c >code.c
+  gcc -O2 -fno-omit-frame-pointer -Wl,--build-id -s -o code code.c
+  silent_server >server.py
+  background python3 server.py >port
+  until_true test -s port
+  background sh -c 'while ./code; do :; done'
+  DEBUGINFOD_URLS=http://127.0.0.1:$(<port)
+  export DEBUGINFOD_URLS no_proxy=127.0.0.1
+  export DEBUGINFOD_CACHE_PATH=$PWD/cache
+  from=$EPOCHREALTIME
+  cpuprof -q -F 199 -d 1s --debuginfod 3s -o out.json || { [ $? -eq 4 ] && skip "no libdebuginfod.so.1"; false; }
+  took=$(awk -v from="$from" -v to="$EPOCHREALTIME" 'BEGIN { print to - from }')
+  duration=$(records 'select(.type == "end").duration_ns' out.json)
+  echo "measured $duration ns, took $took s"
+  holds "duration < 2e9 && took > 3" duration="$duration" took="$took"
+  check_ledger out.json table_full skipped
+  [ "$(samples '.frames[-1] | .object == "code" and .name_reason == "debuginfod gave no answer"' out.json)" -gt 50 ]
+}

@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "perf/event.h"
 #include "process/users.h"
+#include "symbol/debuginfod.h"
 
 namespace sightline::cpuprof {
 namespace {
@@ -142,6 +143,9 @@ cli::OptionTable option_table(Options& options) {
 }
 
 Status check(const Options& options) {
+  if (options.common.debuginfod_ns) {
+    SL_CHECK(symbol::Debuginfod::check_environment());
+  }
   SL_CHECK(check_idle(options));
   SL_CHECK(check_events(options));
   if (!options.command.empty() &&

@@ -96,10 +96,6 @@ Result<std::unique_ptr<Profiler>> Profiler::open(const Options& options,
   std::unique_ptr<Profiler> profiler(new Profiler(options, std::move(session)));
   profiler->setup_ = make_setup(options, argv);
   SL_CHECK(profiler->watch_targets());
-  if (auto total = options.common.debuginfod_ns) {
-    profiler->debuginfod_.emplace(
-        SL_TRY(symbol::Debuginfod::open(std::chrono::nanoseconds(*total))));
-  }
   profiler->reports_ = SL_TRY(Reports::open(options));
   SL_CHECK(profiler->prepare());
   return profiler;
@@ -143,6 +139,10 @@ Status Profiler::prepare() {
   if (facts.charges_memlock) facts.memlock_limit = cli::raise_memlock();
   SL_CHECK(cli::preflight(needs, facts));
   for (const auto& text : cli::preflight_notes(needs, facts)) note(text);
+  if (auto total = options_.common.debuginfod_ns) {
+    debuginfod_.emplace(
+        SL_TRY(symbol::Debuginfod::open(std::chrono::nanoseconds(*total))));
+  }
   if (!options_.command.empty()) {
     command_.emplace(SL_TRY(cli::Command::spawn(options_.command)));
   }

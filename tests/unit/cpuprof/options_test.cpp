@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdlib>
+
 namespace sightline::cpuprof {
 namespace {
 
@@ -105,6 +107,20 @@ TEST(Options, NamesOfFramesLand) {
   EXPECT_TRUE(parse({"--inline"})->common.inlines);
   EXPECT_TRUE(parse({"--line"})->common.lines);
   EXPECT_FALSE(parse({"--no-demangle"})->common.demangle);
+}
+
+// Before anything is looked at that is not the command line's.
+TEST(Options, ServersAreNamedByTheEnvironment) {
+  ::unsetenv("DEBUGINFOD_URLS");
+  EXPECT_TRUE(check(*parse({}).options));
+  auto line = parse({"-p", "4194304", "--debuginfod", "5"});
+  ASSERT_EQ(line.error, "");
+  auto status = check(*line.options);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().kind, ErrorKind::usage);
+  ::setenv("DEBUGINFOD_URLS", "http://127.0.0.1:1", 1);
+  EXPECT_TRUE(check(*line.options));
+  ::unsetenv("DEBUGINFOD_URLS");
 }
 
 TEST(Options, OutputLands) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stack/names.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -106,32 +107,84 @@ TEST(Names, AFileThatIsNoProgramSaysSo) {
   EXPECT_EQ(names.at(id).name, "[" + file + ": not an ELF file]");
 }
 
-// Its names stand in a file beside it, which only its path leads to.
-TEST(Names, AStrippedFileHasItsNamesFromItsDebugFile) {
-  std::string directory =
+// This program without its symbols, which stand in another file.
+class SplitProgram : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_NE(::mkdtemp(directory_.data()), nullptr);
+    auto program = std::filesystem::read_symlink("/proc/self/exe").string();
+    auto command = "cd " + directory_ + " && objcopy --only-keep-debug " +
+                   program +
+                   " split.debug && objcopy --strip-all "
+                   "--add-gnu-debuglink=split.debug " +
+                   program + " split";
+    ASSERT_EQ(std::system(command.c_str()), 0);
+    struct stat info{};
+    ASSERT_EQ(::stat((directory_ + "/split").c_str(), &info), 0);
+    object_ = objects_.intern({major(info.st_dev), minor(info.st_dev),
+                               info.st_ino, directory_ + "/split"});
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  FrameId intern(int (*function)(int)) {
+    auto frame = frame_of(function, objects_);
+    frame.object = object_;
+    return frames_.intern(frame);
+  }
+
+  std::string directory_ =
       std::filesystem::temp_directory_path() / "sightline.XXXXXX";
-  ASSERT_NE(::mkdtemp(directory.data()), nullptr);
-  auto command = "cd " + directory + " && objcopy --only-keep-debug " +
-                 std::filesystem::read_symlink("/proc/self/exe").string() +
-                 " split.debug && objcopy --strip-all "
-                 "--add-gnu-debuglink=split.debug " +
-                 std::filesystem::read_symlink("/proc/self/exe").string() +
-                 " split";
-  ASSERT_EQ(std::system(command.c_str()), 0);
-  auto path = directory + "/split";
-  struct stat info{};
-  ASSERT_EQ(::stat(path.c_str(), &info), 0);
-  process::Objects objects;
-  Names names(without_kernel(), objects);
-  FrameTable frames;
-  auto frame = frame_of(stack_test_first, objects);
-  frame.object = objects.intern(
-      {major(info.st_dev), minor(info.st_dev), info.st_ino, path});
-  auto id = frames.intern(frame);
-  names.resolve(frames);
-  std::filesystem::remove_all(directory);
-  EXPECT_EQ(names.at(id).name, "stack_test_first");
-  EXPECT_EQ(names.at(id).object, "split");
+  process::Objects objects_;
+  process::ObjectId object_ = process::no_object;
+  Names names_{without_kernel(), objects_};
+  FrameTable frames_;
+};
+
+// Only its path leads there.
+TEST_F(SplitProgram, HasItsNamesFromTheDebugFileBesideIt) {
+  int asked = 0;
+  names_.use_server([&](auto) {
+    ++asked;
+    return std::unexpected(Reason::not_served);
+  });
+  auto id = intern(stack_test_first);
+  names_.resolve(frames_);
+  EXPECT_EQ(names_.at(id).name, "stack_test_first");
+  EXPECT_EQ(names_.at(id).object, "split");
+  EXPECT_EQ(asked, 0);
+}
+
+// A server takes seconds: not between two drains.
+TEST_F(SplitProgram, AServerIsAskedForAReportOnly) {
+  auto elsewhere = directory_ + "/elsewhere";
+  std::filesystem::rename(directory_ + "/split.debug", elsewhere);
+  int asked = 0;
+  names_.use_server([&](auto) -> std::expected<UniqueFd, Reason> {
+    ++asked;
+    return UniqueFd(::open(elsewhere.c_str(), O_RDONLY | O_CLOEXEC));
+  });
+  auto first = intern(stack_test_first);
+  names_.keep_up(frames_);
+  EXPECT_EQ(asked, 0);
+  EXPECT_EQ(names_.at(first).name, "[split: stripped]");
+  auto second = intern(stack_test_second);
+  names_.resolve(frames_);
+  EXPECT_EQ(asked, 1);
+  EXPECT_EQ(names_.at(first).name, "stack_test_first");
+  EXPECT_EQ(names_.at(second).name, "stack_test_second");
+  names_.resolve(frames_);
+  EXPECT_EQ(asked, 1) << "nothing new";
+}
+
+TEST_F(SplitProgram, WhatAServerDoesNotHaveIsSaid) {
+  std::filesystem::remove(directory_ + "/split.debug");
+  names_.use_server([](auto) -> std::expected<UniqueFd, Reason> {
+    return std::unexpected(Reason::server_failed);
+  });
+  auto id = intern(stack_test_first);
+  names_.keep_up(frames_);
+  names_.resolve(frames_);
+  EXPECT_EQ(names_.at(id).reason, Reason::server_failed);
 }
 
 TEST(Names, EveryReasonIsToldWithItsObject) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -16,13 +17,16 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "http_server.h"
+#include "symbol/confine.h"
 #include "symbol/elf_file.h"
+#include "symbol/unprivileged.h"
 
 namespace sightline::symbol {
 namespace {
 
 using std::chrono::seconds;
 using testing::HttpServer;
+using testing::ReservedPort;
 using testing::SilentServer;
 
 constexpr std::size_t most_bytes = 1U << 26;
@@ -45,12 +49,18 @@ class DebuginfodTest : public ::testing::Test {
                         "sightline-debuginfod-XXXXXX");
     ASSERT_NE(mkdtemp(name.data()), nullptr);
     folder_ = name;
+    // Root's files lie there, and are another user's.
+    std::filesystem::permissions(name, std::filesystem::perms::all);
+    ::setenv("TMPDIR", name.c_str(), 1);
     ::setenv("DEBUGINFOD_CACHE_PATH", (name + "/cache").c_str(), 1);
     ::setenv("no_proxy", "127.0.0.1", 1);
   }
   void TearDown() override {
     ::unsetenv("DEBUGINFOD_URLS");
     ::unsetenv("DEBUGINFOD_CACHE_PATH");
+    ::unsetenv("TMPDIR");
+    ::unsetenv("SUDO_UID");
+    ::unsetenv("SUDO_GID");
     std::filesystem::remove_all(folder_);
   }
 
@@ -162,26 +172,68 @@ TEST_F(DebuginfodTest, ASilentServerLeavesTimeForTheNext) {
 }
 
 TEST_F(DebuginfodTest, AServerThatIsNotThereFailsAtOnce) {
-  std::string url;
-  {
-    const SilentServer gone;
-    url = gone.url();
-  }
-  OPEN_OR_SKIP(debuginfod, url, seconds(600));
+  const ReservedPort closed;
+  OPEN_OR_SKIP(debuginfod, closed.url(), seconds(600));
   EXPECT_EQ(reason_of(debuginfod->find(id_)), Reason::server_failed);
   EXPECT_GT(debuginfod->time_left(), seconds(300));
+}
+
+// Whoever owns the files has written them.
+TEST_F(DebuginfodTest, ForRootAnotherUserAsks) {
+  if (geteuid() != 0) GTEST_SKIP() << "not root";
+  const HttpServer server(program_);
+  const auto owner_of_answer = [&] {
+    auto debuginfod = open(server.url(), seconds(60));
+    const auto found = debuginfod ? debuginfod->find(id_)
+                                  : std::unexpected(Reason::server_failed);
+    struct stat info{};
+    if (!found || fstat(found->get(), &info) != 0) return Identity{0, 0};
+    EXPECT_TRUE(is_kept(id_));
+    return Identity{info.st_uid, info.st_gid};
+  };
+  OPEN_OR_SKIP(library, server.url(), seconds(60));
+  library.reset();
+  EXPECT_EQ(owner_of_answer(), (Identity{65534, 65534}));
+  ::setenv("SUDO_UID", "1234", 1);
+  ::setenv("SUDO_GID", "1235", 1);
+  EXPECT_EQ(owner_of_answer(), (Identity{1234, 1235}));
+  ::setenv("SUDO_UID", "0", 1);
+  EXPECT_EQ(owner_of_answer(), (Identity{65534, 65534}));
+  EXPECT_TRUE(std::filesystem::is_empty(folder_)) << "nothing is left";
+}
+
+TEST_F(DebuginfodTest, ASilentServersFilesAreRemovedToo) {
+  if (geteuid() != 0) GTEST_SKIP() << "not root";
+  const SilentServer server;
+  OPEN_OR_SKIP(debuginfod, server.url(), seconds(2));
+  EXPECT_FALSE(std::filesystem::is_empty(folder_));
+  EXPECT_EQ(reason_of(debuginfod->find(id_)), Reason::server_failed);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));
+}
+
+// As a tool does that has attached: it may not signal another user's process.
+TEST_F(DebuginfodTest, AServerEndsWithoutAPrivilege) {
+  if (geteuid() != 0) GTEST_SKIP() << "not root";
+  const SilentServer server;
+  ::setenv("DEBUGINFOD_URLS", server.url().c_str(), 1);
+  const pid_t child = fork();
+  if (child == 0) {
+    auto debuginfod = Debuginfod::open(seconds(2));
+    drop_all_capabilities();
+    debuginfod = fail(ErrorKind::runtime, "not any more");
+    _exit(0);
+  }
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));
 }
 
 // Debian's server on loopback, over a folder of one program's debug file.
 class RealServer {
  public:
   explicit RealServer(const std::string& folder) {
-    {
-      const SilentServer free_port;
-      port_ = free_port.port();
-      url_ = free_port.url();
-    }
-    const std::string port = "-p" + std::to_string(port_);
+    const std::string port = "-p" + std::to_string(port_.number());
     const char* arguments[] = {"debuginfod", "-d",           ":memory:", "-F",
                                port.c_str(), folder.c_str(), nullptr};
     posix_spawn_file_actions_t quiet;
@@ -203,7 +255,7 @@ class RealServer {
     ::waitpid(pid_, nullptr, 0);
   }
 
-  [[nodiscard]] std::string url() const { return url_; }
+  [[nodiscard]] std::string url() const { return port_.url(); }
 
   // It scans before it serves; false when it ended or took half a minute.
   [[nodiscard]] bool serves(const std::string& id) const {
@@ -223,7 +275,7 @@ class RealServer {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<std::uint16_t>(port_));
+    address.sin_port = htons(static_cast<std::uint16_t>(port_.number()));
     const std::string request = "GET " + path + " HTTP/1.0\r\n\r\n";
     char answer[12] = {};
     if (::connect(peer.get(), reinterpret_cast<sockaddr*>(&address),
@@ -235,9 +287,8 @@ class RealServer {
     return std::string(answer + 9, 3);
   }
 
+  ReservedPort port_;
   pid_t pid_ = -1;
-  int port_ = 0;
-  std::string url_;
 };
 
 TEST_F(DebuginfodTest, DebiansServerServesADebugFile) {

@@ -17,32 +17,48 @@
 
 namespace sightline::symbol::testing {
 
-// A listening socket on a port that is free; who connects waits for ever.
-class SilentServer {
+// A port that was free and is given to nobody else. Nobody listens: who
+// connects is refused. A server that sets SO_REUSEADDR, as they all do, can
+// still be told to use it.
+class ReservedPort {
  public:
-  SilentServer() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  ReservedPort() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    const int yes = 1;
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
     auto* const plain = reinterpret_cast<sockaddr*>(&address);
-    listens_ = ::bind(socket_.get(), plain, size) == 0 &&
-               ::listen(socket_.get(), 16) == 0 &&
-               ::getsockname(socket_.get(), plain, &size) == 0;
-    port_ = ntohs(address.sin_port);
+    if (::bind(socket_.get(), plain, size) == 0 &&
+        ::getsockname(socket_.get(), plain, &size) == 0) {
+      number_ = ntohs(address.sin_port);
+    }
   }
 
-  [[nodiscard]] bool listens() const { return listens_; }
-  [[nodiscard]] int port() const { return port_; }
+  [[nodiscard]] int number() const { return number_; }
   [[nodiscard]] int socket() const { return socket_.get(); }
   [[nodiscard]] std::string url() const {
-    return "http://127.0.0.1:" + std::to_string(port_);
+    return "http://127.0.0.1:" + std::to_string(number_);
   }
 
  private:
   UniqueFd socket_;
-  bool listens_ = false;
-  int port_ = 0;
+  int number_ = 0;
+};
+
+// Who connects waits for ever.
+class SilentServer {
+ public:
+  SilentServer() : listens_(::listen(port_.socket(), 16) == 0) {}
+
+  [[nodiscard]] bool listens() const { return listens_; }
+  [[nodiscard]] int socket() const { return port_.socket(); }
+  [[nodiscard]] std::string url() const { return port_.url(); }
+
+ private:
+  ReservedPort port_;
+  bool listens_;
 };
 
 // Answers whatever it is asked for with the same bytes; 404 without bytes.

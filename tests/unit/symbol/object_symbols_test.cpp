@@ -46,8 +46,16 @@ class ObjectSymbols : public ::testing::Test {
     const auto root = open_root(root_.path());
     const auto file = ElfFile::open(image.fd());
     std::vector<ElfSymbol> out(addresses.size());
-    reason_ = name_object_symbols(
-        *file, {.root = root->get(), .path = "/opt/prog"}, addresses, out);
+    const DebugFileServer server = [this](std::string_view) {
+      ++asked_;
+      return std::expected<UniqueFd, Reason>(
+          std::unexpected(Reason::not_served));
+    };
+    reason_ = name_object_symbols(*file,
+                                  {.root = root->get(),
+                                   .path = "/opt/prog",
+                                   .server = has_server_ ? &server : nullptr},
+                                  addresses, out);
     Names names;
     for (const ElfSymbol& symbol : out) names.push_back(symbol.name);
     return names;
@@ -55,6 +63,8 @@ class ObjectSymbols : public ::testing::Test {
 
   TempDir root_;
   Reason reason_ = Reason::none;
+  bool has_server_ = false;
+  int asked_ = 0;
 };
 
 TEST_F(ObjectSymbols, LocalFunctionsComeFromTheDebugFile) {
@@ -114,6 +124,18 @@ TEST_F(ObjectSymbols, AFullTableThatNamesEverythingIsEnough) {
   // A table of which only some symbols were kept has what it has.
   EXPECT_EQ(ask(image, {0x1001, 0x1020}), (Names{"own", "other"}));
   EXPECT_EQ(reason_, Reason::none);
+}
+
+TEST_F(ObjectSymbols, AServerIsAskedOnlyForAStrippedFile) {
+  has_server_ = true;
+  ElfImage<> image;
+  image.add("own", 0x1000, 16).add_build_id(build_id);
+  EXPECT_EQ(ask(image, {0x1001, 0x1020}), (Names{"own", ""}));
+  EXPECT_EQ(reason_, Reason::no_covering_symbol);
+  EXPECT_EQ(asked_, 0);
+  EXPECT_EQ(ask(exported(), {0x1100, 0x1200}), (Names{"first", ""}));
+  EXPECT_EQ(reason_, Reason::not_served);
+  EXPECT_EQ(asked_, 1);
 }
 
 TEST_F(ObjectSymbols, OffsetsAreThoseOfTheFileThatIsMapped) {
