@@ -98,7 +98,8 @@ struct Units {
   bool corrupt = false;
 };
 
-Units find_units(Dwarf* dwarf, std::span<const std::uint64_t> addresses) {
+Units find_units(Dwarf* dwarf, std::span<const std::uint64_t> addresses,
+                 std::uint64_t code_start) {
   Units units{.of = std::vector(addresses.size(), no_unit)};
   Dwarf_CU* unit = nullptr;
   Dwarf_Die die;
@@ -110,7 +111,7 @@ Units find_units(Dwarf* dwarf, std::span<const std::uint64_t> addresses) {
     if (type != DW_UT_compile && type != DW_UT_skeleton) continue;
     const std::uint64_t offset = dwarf_dieoffset(&die);
     bool used = false;
-    each_range(die, [&](std::uint64_t start, std::uint64_t end) {
+    each_range(die, code_start, [&](std::uint64_t start, std::uint64_t end) {
       auto at = std::ranges::lower_bound(addresses, start);
       for (; at != addresses.end() && *at < end; ++at) {
         auto& of = units.of[static_cast<std::size_t>(at - addresses.begin())];
@@ -169,8 +170,9 @@ Dwarf_Word number(Dwarf_Die& die, unsigned attribute) {
 
 class Reader {
  public:
-  Reader(const SourceWanted& wanted, const DwarfOutput& output)
-      : wanted_(wanted), output_(output) {}
+  Reader(std::uint64_t code_start, const SourceWanted& wanted,
+         const DwarfOutput& output)
+      : code_start_(code_start), wanted_(wanted), output_(output) {}
 
   Reason read(const DebugFiles& files,
               std::span<const std::uint64_t> addresses);
@@ -185,6 +187,7 @@ class Reader {
                      std::optional<FileNames>& files);
   std::string_view name_of(Dwarf_Die& die);
 
+  std::uint64_t code_start_;
   SourceWanted wanted_;
   const DwarfOutput& output_;
   DwarfFile alternate_;
@@ -202,7 +205,7 @@ Reason Reader::read(const DebugFiles& files,
   }
   alternate_.open(files.alternate);
   file_.set_alternate(alternate_.get());
-  const auto units = find_units(file_.get(), addresses);
+  const auto units = find_units(file_.get(), addresses, code_start_);
   read_units(units, addresses);
   if (units.corrupt) return Reason::corrupt_debug_info;
   return units.any_split ? Reason::split_debug_info : Reason::no_debug_info;
@@ -236,7 +239,7 @@ void Reader::read_unit(std::uint64_t offset,
                        std::span<const std::size_t> indexes) {
   Dwarf_Die unit;
   if (dwarf_offdie(file_.get(), offset, &unit) == nullptr) return;
-  DwarfScopes scopes(addresses);
+  DwarfScopes scopes(addresses, code_start_);
   if (wanted_.inlines) scopes.read(unit);
   std::optional<FileNames> files;
   std::optional<DwarfLines> lines;
@@ -304,8 +307,9 @@ std::string_view Reader::name_of(Dwarf_Die& die) {
 
 Reason read_dwarf(const DebugFiles& files,
                   std::span<const std::uint64_t> addresses,
-                  const SourceWanted& wanted, const DwarfOutput& output) {
-  return Reader(wanted, output).read(files, addresses);
+                  std::uint64_t code_start, const SourceWanted& wanted,
+                  const DwarfOutput& output) {
+  return Reader(code_start, wanted, output).read(files, addresses);
 }
 
 }  // namespace sightline::symbol

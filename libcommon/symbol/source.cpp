@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,11 +18,6 @@ std::optional<ElfFile> open_copy(int fd) {
   if (fd < 0) return {};
   auto file = ElfFile::open(UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)));
   return file ? std::optional(*std::move(file)) : std::nullopt;
-}
-
-bool has_dwarf(const ElfFile& file) {
-  return file.find_section(std::string_view(".debug_info")) != nullptr ||
-         file.find_section(std::string_view(".zdebug_info")) != nullptr;
 }
 
 Reason reason_of(WorkerEnd end) {
@@ -39,7 +33,7 @@ Reason reason_of(WorkerEnd end) {
 
 SourceTable read_addresses(const DebugFiles& files,
                            std::span<const std::uint64_t> addresses,
-                           const SourceWanted& wanted,
+                           std::uint64_t code_start, const SourceWanted& wanted,
                            const WorkerLimits& limits,
                            const SourceProgress& progress) {
   const std::array keep{files.file, files.debug, files.alternate};
@@ -49,7 +43,7 @@ SourceTable read_addresses(const DebugFiles& files,
       [&](int out) {
         SourceEncoder encoder(out);
         encoder.end(read_dwarf(
-            files, addresses, wanted,
+            files, addresses, code_start, wanted,
             {.chain = [&](auto index,
                           auto frames) { encoder.chain(index, frames); },
              .progress = [&](auto done) { encoder.progress(done); }}));
@@ -75,7 +69,7 @@ SourceTable read_source(const DebugFiles& files,
   none.reason = Reason::no_debug_info;
   const auto file = open_copy(files.file);
   const auto debug = open_copy(files.debug);
-  if (!file || !(has_dwarf(*file) || (debug && has_dwarf(*debug)))) {
+  if (!file || !(file->has_dwarf() || (debug && debug->has_dwarf()))) {
     return none;
   }
   // Segments need not stand in the order of their addresses.
@@ -88,7 +82,8 @@ SourceTable read_source(const DebugFiles& files,
   std::ranges::sort(found);
   std::vector<std::uint64_t> addresses;
   for (const auto& entry : found) addresses.push_back(entry.first);
-  auto table = read_addresses(files, addresses, wanted, limits, progress);
+  auto table = read_addresses(files, addresses, file->code_start(), wanted,
+                              limits, progress);
   for (std::size_t i = 0; i < found.size(); ++i) {
     none.chains[found[i].second] = table.chains[i];
   }
