@@ -20,12 +20,14 @@ std::optional<ElfFile> open_copy(int fd) {
   return file ? std::optional(*std::move(file)) : std::nullopt;
 }
 
-Reason reason_of(WorkerEnd end) {
+Reason reason_of(WorkerEnd end, bool full) {
   switch (end) {
     case WorkerEnd::late:
       return Reason::debug_info_late;
     case WorkerEnd::out_of_memory:
       return Reason::debug_info_large;
+    case WorkerEnd::refused:
+      return full ? Reason::debug_info_large : Reason::corrupt_debug_info;
     default:
       return Reason::corrupt_debug_info;
   }
@@ -53,8 +55,9 @@ SourceTable read_addresses(const DebugFiles& files,
         if (progress) progress(decoder.done(), addresses.size());
       });
   const bool complete = decoder.ended();
+  const bool full = decoder.full();
   auto table = std::move(decoder).table();
-  if (!complete) table.reason = reason_of(end);
+  if (!complete) table.reason = reason_of(end, full);
   return table;
 }
 
@@ -97,15 +100,18 @@ SourceTable read_source(int file, const Place& place,
                         const SourceProgress& progress) {
   DebugFiles files{.file = file};
   const auto elf = open_copy(file);
-  std::optional<DebugInfo> found;
-  if (elf) {
-    if (auto info = find_debug_info(*elf, place)) found = *std::move(info);
-  }
+  if (!elf) return read_source(files, file_offsets, wanted, limits, progress);
+  auto found = find_debug_info(*elf, place);
   if (found) {
     files.debug = found->dwarf.get();
     if (found->alternate) files.alternate = found->alternate->get();
   }
-  return read_source(files, file_offsets, wanted, limits, progress);
+  auto table = read_source(files, file_offsets, wanted, limits, progress);
+  // Only that there is none at all is no news.
+  if (!found && found.error() != Reason::no_debug_file) {
+    table.reason = found.error();
+  }
+  return table;
 }
 
 }  // namespace sightline::symbol

@@ -402,6 +402,27 @@ TEST_F(SourceFiles, DwarfMayBeInASeparateFile) {
   EXPECT_EQ(reason_, Reason::no_debug_info);
 }
 
+TEST_F(SourceFiles, WhyNoSeparateFileWasFoundIsSaid) {
+  ASSERT_TRUE(folder_.run("strip -o stripped program"));
+  const auto fd = open_file(path("stripped"));
+  const auto offsets =
+      offsets_in(path("stripped"), {addresses_of(path("program"), 16)});
+  const auto reason_with = [&](Reason answer) {
+    const DebugFileServer server =
+        [=](std::string_view) -> std::expected<UniqueFd, Reason> {
+      return std::unexpected(answer);
+    };
+    return read_source(fd.get(), Place{.server = &server}, offsets, all_wanted,
+                       in_time(), {})
+        .reason;
+  };
+  EXPECT_EQ(reason_with(Reason::not_served), Reason::not_served);
+  EXPECT_EQ(reason_with(Reason::served_wrong), Reason::served_wrong);
+  EXPECT_EQ(
+      read_source(fd.get(), Place{}, offsets, all_wanted, in_time(), {}).reason,
+      Reason::no_debug_info);
+}
+
 TEST_F(SourceFiles, DwzMayHaveMovedPartsOfItToAnAlternateFile) {
   if (!has_program("dwz")) GTEST_SKIP() << "no dwz";
   ASSERT_TRUE(
