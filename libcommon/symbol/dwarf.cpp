@@ -181,8 +181,7 @@ class Reader {
   void read_units(const Units& units, std::span<const std::uint64_t> addresses);
   void read_unit(std::uint64_t offset, std::span<const std::uint64_t> addresses,
                  std::span<const std::size_t> indexes);
-  void put_line(const DwarfLines& lines, std::uint64_t address,
-                FileNames& files);
+  void put_line(const DwarfLines::Place& place, FileNames& files);
   void put_functions(const DwarfScopes::Chain& outermost_first,
                      std::optional<FileNames>& files);
   std::string_view name_of(Dwarf_Die& die);
@@ -245,26 +244,23 @@ void Reader::read_unit(std::uint64_t offset,
   std::optional<DwarfLines> lines;
   if (wanted_.lines) {
     files.emplace(unit);
-    lines.emplace(unit);
+    lines.emplace(addresses, code_start_);
+    lines->read(unit);
   }
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     frames_.assign(1, {});
-    if (lines) put_line(*lines, addresses[i], *files);
+    if (lines) put_line(lines->at(i), *files);
     put_functions(scopes.chain(i), files);
     const bool known = !frames_[0].function.empty() || frames_[0].line != 0;
     if (known) output_.chain(indexes[i], frames_);
   }
 }
 
-void Reader::put_line(const DwarfLines& lines, std::uint64_t address,
-                      FileNames& files) {
-  Dwarf_Line* const found = lines.at(address);
-  int line = 0;
-  if (found == nullptr || dwarf_lineno(found, &line) != 0 || line <= 0) return;
-  const char* const file = dwarf_linesrc(found, nullptr, nullptr);
-  if (file == nullptr) return;
-  frames_.back().file = files.whole(file);
-  frames_.back().line = static_cast<std::uint32_t>(line);
+void Reader::put_line(const DwarfLines::Place& place, FileNames& files) {
+  const auto file = files.at(place.file);
+  if (file.empty() || place.line == 0) return;
+  frames_.back().file = file;
+  frames_.back().line = place.line;
 }
 
 // `outermost_first` may be empty.

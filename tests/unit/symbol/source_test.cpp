@@ -344,7 +344,6 @@ template <int N> __attribute__((noinline)) int large(int x) {
 class Discarded : public SourceFiles {
  protected:
   void SetUp() override {
-    wanted_ = {.inlines = true};
     (void)folder_.write("large.h", large_header);
     (void)folder_.write("dead.cpp",
                         "#include \"large.h\"\n"
