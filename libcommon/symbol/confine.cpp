@@ -87,11 +87,15 @@ void close_others(std::span<const int> keep) {
 }
 
 // Keys of the terminal are meant for the tool, which ends this process itself.
-void set_signals() {
+void set_signals(void (*on_crash)(int)) {
   for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
   for (const int number : {SIGINT, SIGQUIT, SIGHUP, SIGTSTP}) {
     ::signal(number, SIG_IGN);
   }
+  struct sigaction crash{};
+  crash.sa_handler = on_crash;
+  crash.sa_flags = static_cast<int>(SA_RESETHAND);
+  ::sigaction(SIGSEGV, &crash, nullptr);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -121,8 +125,9 @@ void filter_calls() {
 }  // namespace
 
 void confine(pid_t parent, std::span<const int> keep,
-             std::uint64_t memory_bytes, std::uint64_t cpu_seconds) {
-  set_signals();
+             std::uint64_t memory_bytes, std::uint64_t cpu_seconds,
+             void (*on_crash)(int)) {
+  set_signals(on_crash);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(1);
   close_others(keep);

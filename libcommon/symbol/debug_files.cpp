@@ -83,15 +83,9 @@ bool is_same_file(int a, int b) {
          first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
-bool has_dwarf(const ElfFile& file) {
-  const Section* const info = file.find_section(".debug_info");
-  return (info != nullptr && info->file_size != 0) ||
-         file.find_section(".zdebug_info") != nullptr;
-}
-
 // A stripped copy of the program is the right build, and no help.
 bool is_of_use(const ElfFile& file) {
-  return file.find_section(SHT_SYMTAB) != nullptr || has_dwarf(file) ||
+  return file.find_section(SHT_SYMTAB) != nullptr || file.has_dwarf() ||
          file.find_section(".debug_str") != nullptr;
 }
 
@@ -234,7 +228,7 @@ std::expected<DebugFile, Reason> find_alternate_file(const ElfFile& debug,
 
 std::expected<DebugInfo, Reason> find_debug_info(const ElfFile& file,
                                                  const Place& place) {
-  if (has_dwarf(file)) {
+  if (file.has_dwarf()) {
     auto own = duplicate(file);
     if (!own) return std::unexpected(own.error());
     DebugInfo info{.dwarf = std::move(*own)};
@@ -246,7 +240,7 @@ std::expected<DebugInfo, Reason> find_debug_info(const ElfFile& file,
   if (!found) return std::unexpected(found.error());
   const auto debug = ElfFile::open(std::move(found->fd));
   if (!debug) return std::unexpected(debug.error());
-  if (!has_dwarf(*debug)) return std::unexpected(Reason::no_debug_file);
+  if (!debug->has_dwarf()) return std::unexpected(Reason::no_debug_file);
   found->place.server = place.server;
   return find_debug_info(*debug, found->place);
 }

@@ -98,7 +98,8 @@ struct Units {
   bool corrupt = false;
 };
 
-Units find_units(Dwarf* dwarf, std::span<const std::uint64_t> addresses) {
+Units find_units(Dwarf* dwarf, std::span<const std::uint64_t> addresses,
+                 std::uint64_t code_start) {
   Units units{.of = std::vector(addresses.size(), no_unit)};
   Dwarf_CU* unit = nullptr;
   Dwarf_Die die;
@@ -110,7 +111,7 @@ Units find_units(Dwarf* dwarf, std::span<const std::uint64_t> addresses) {
     if (type != DW_UT_compile && type != DW_UT_skeleton) continue;
     const std::uint64_t offset = dwarf_dieoffset(&die);
     bool used = false;
-    each_range(die, [&](std::uint64_t start, std::uint64_t end) {
+    each_range(die, code_start, [&](std::uint64_t start, std::uint64_t end) {
       auto at = std::ranges::lower_bound(addresses, start);
       for (; at != addresses.end() && *at < end; ++at) {
         auto& of = units.of[static_cast<std::size_t>(at - addresses.begin())];
@@ -169,8 +170,9 @@ Dwarf_Word number(Dwarf_Die& die, unsigned attribute) {
 
 class Reader {
  public:
-  Reader(const SourceWanted& wanted, const DwarfOutput& output)
-      : wanted_(wanted), output_(output) {}
+  Reader(std::uint64_t code_start, const SourceWanted& wanted,
+         const DwarfOutput& output)
+      : code_start_(code_start), wanted_(wanted), output_(output) {}
 
   Reason read(const DebugFiles& files,
               std::span<const std::uint64_t> addresses);
@@ -179,12 +181,12 @@ class Reader {
   void read_units(const Units& units, std::span<const std::uint64_t> addresses);
   void read_unit(std::uint64_t offset, std::span<const std::uint64_t> addresses,
                  std::span<const std::size_t> indexes);
-  void put_line(const DwarfLines& lines, std::uint64_t address,
-                FileNames& files);
+  void put_line(const DwarfLines::Place& place, FileNames& files);
   void put_functions(const DwarfScopes::Chain& outermost_first,
                      std::optional<FileNames>& files);
   std::string_view name_of(Dwarf_Die& die);
 
+  std::uint64_t code_start_;
   SourceWanted wanted_;
   const DwarfOutput& output_;
   DwarfFile alternate_;
@@ -202,7 +204,7 @@ Reason Reader::read(const DebugFiles& files,
   }
   alternate_.open(files.alternate);
   file_.set_alternate(alternate_.get());
-  const auto units = find_units(file_.get(), addresses);
+  const auto units = find_units(file_.get(), addresses, code_start_);
   read_units(units, addresses);
   if (units.corrupt) return Reason::corrupt_debug_info;
   return units.any_split ? Reason::split_debug_info : Reason::no_debug_info;
@@ -236,32 +238,29 @@ void Reader::read_unit(std::uint64_t offset,
                        std::span<const std::size_t> indexes) {
   Dwarf_Die unit;
   if (dwarf_offdie(file_.get(), offset, &unit) == nullptr) return;
-  DwarfScopes scopes(addresses);
+  DwarfScopes scopes(addresses, code_start_);
   if (wanted_.inlines) scopes.read(unit);
   std::optional<FileNames> files;
   std::optional<DwarfLines> lines;
   if (wanted_.lines) {
     files.emplace(unit);
-    lines.emplace(unit);
+    lines.emplace(addresses, code_start_);
+    lines->read(unit);
   }
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     frames_.assign(1, {});
-    if (lines) put_line(*lines, addresses[i], *files);
+    if (lines) put_line(lines->at(i), *files);
     put_functions(scopes.chain(i), files);
     const bool known = !frames_[0].function.empty() || frames_[0].line != 0;
     if (known) output_.chain(indexes[i], frames_);
   }
 }
 
-void Reader::put_line(const DwarfLines& lines, std::uint64_t address,
-                      FileNames& files) {
-  Dwarf_Line* const found = lines.at(address);
-  int line = 0;
-  if (found == nullptr || dwarf_lineno(found, &line) != 0 || line <= 0) return;
-  const char* const file = dwarf_linesrc(found, nullptr, nullptr);
-  if (file == nullptr) return;
-  frames_.back().file = files.whole(file);
-  frames_.back().line = static_cast<std::uint32_t>(line);
+void Reader::put_line(const DwarfLines::Place& place, FileNames& files) {
+  const auto file = files.at(place.file);
+  if (file.empty() || place.line == 0) return;
+  frames_.back().file = file;
+  frames_.back().line = place.line;
 }
 
 // `outermost_first` may be empty.
@@ -304,8 +303,9 @@ std::string_view Reader::name_of(Dwarf_Die& die) {
 
 Reason read_dwarf(const DebugFiles& files,
                   std::span<const std::uint64_t> addresses,
-                  const SourceWanted& wanted, const DwarfOutput& output) {
-  return Reader(wanted, output).read(files, addresses);
+                  std::uint64_t code_start, const SourceWanted& wanted,
+                  const DwarfOutput& output) {
+  return Reader(code_start, wanted, output).read(files, addresses);
 }
 
 }  // namespace sightline::symbol

@@ -46,15 +46,17 @@ struct DwarfOutput {
 };
 
 // Where the addresses come from: `addresses` are virtual addresses of the file,
-// ascending. Returns why nothing was said of the others: `no_debug_info`,
-// `split_debug_info` (DWARF left in .dwo files, which are not looked for), or
-// `corrupt_debug_info`.
+// ascending; what is said to lie below `code_start` was discarded by the linker
+// (ElfFile::code_start). Returns why nothing was said of the others:
+// `no_debug_info`, `split_debug_info` (DWARF left in .dwo files, which are not
+// looked for), or `corrupt_debug_info`.
 //
 // Each unit is visited once, and only if it has one of the addresses; only the
 // functions that have one are read to their ends. Takes 64 MiB and what the
 // largest unit needs; compressed sections are unpacked into memory beside it.
 Reason read_dwarf(const DebugFiles& files,
                   std::span<const std::uint64_t> addresses,
-                  const SourceWanted& wanted, const DwarfOutput& output);
+                  std::uint64_t code_start, const SourceWanted& wanted,
+                  const DwarfOutput& output);
 
 }  // namespace sightline::symbol

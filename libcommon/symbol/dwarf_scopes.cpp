@@ -89,13 +89,15 @@ void DwarfScopes::read_inlined(Dwarf_Die& inlined, const Indexes& among,
 // functions leave several.
 DwarfScopes::Indexes DwarfScopes::unowned_in(Dwarf_Die& function) const {
   Indexes found;
-  each_range(function, [&](std::uint64_t start, std::uint64_t end) {
-    auto at = std::ranges::lower_bound(addresses_, start);
-    for (; at != addresses_.end() && *at < end; ++at) {
-      const auto index = static_cast<std::uint32_t>(at - addresses_.begin());
-      if (chains_[index].empty()) found.push_back(index);
-    }
-  });
+  each_range(function, code_start_,
+             [&](std::uint64_t start, std::uint64_t end) {
+               auto at = std::ranges::lower_bound(addresses_, start);
+               for (; at != addresses_.end() && *at < end; ++at) {
+                 const auto index =
+                     static_cast<std::uint32_t>(at - addresses_.begin());
+                 if (chains_[index].empty()) found.push_back(index);
+               }
+             });
   std::ranges::sort(found);
   const auto repeated = std::ranges::unique(found);
   found.erase(repeated.begin(), repeated.end());
@@ -106,7 +108,7 @@ DwarfScopes::Indexes DwarfScopes::inside(Dwarf_Die& die,
                                          const Indexes& among) const {
   Indexes found;
   const auto address = [&](std::uint32_t index) { return addresses_[index]; };
-  each_range(die, [&](std::uint64_t start, std::uint64_t end) {
+  each_range(die, code_start_, [&](std::uint64_t start, std::uint64_t end) {
     auto at = std::ranges::lower_bound(among, start, {}, address);
     for (; at != among.end() && address(*at) < end; ++at) found.push_back(*at);
   });

@@ -11,15 +11,19 @@
 
 namespace sightline::symbol {
 
-// Calls `take(start, end)` for each range of code of an entry.
+// Calls `take(start, end)` for each range of an entry that begins in the code
+// of the program, which begins at `code_start`. Linkers leave entries of what
+// they have discarded (--gc-sections, all but one of an inline function's
+// instances) and put them at 0 (GNU ld, gold) or at the last addresses, from
+// where they may reach around to 0 (lld): only their starts tell them apart.
 template <typename Take>
-void each_range(Dwarf_Die& die, Take take) {
+void each_range(Dwarf_Die& die, std::uint64_t code_start, Take take) {
   std::ptrdiff_t offset = 0;
   Dwarf_Addr base = 0;
   Dwarf_Addr start = 0;
   Dwarf_Addr end = 0;
   while ((offset = dwarf_ranges(&die, offset, &base, &start, &end)) > 0) {
-    take(start, end);
+    if (start >= code_start) take(start, end);
   }
 }
 
@@ -30,8 +34,11 @@ class DwarfScopes {
   using Chain = std::vector<Dwarf_Die>;
 
   // `addresses` ascending, those of one unit.
-  explicit DwarfScopes(std::span<const std::uint64_t> addresses)
-      : addresses_(addresses), chains_(addresses.size()) {}
+  DwarfScopes(std::span<const std::uint64_t> addresses,
+              std::uint64_t code_start)
+      : addresses_(addresses),
+        code_start_(code_start),
+        chains_(addresses.size()) {}
 
   void read(Dwarf_Die& unit);
 
@@ -51,6 +58,7 @@ class DwarfScopes {
   [[nodiscard]] Indexes inside(Dwarf_Die& die, const Indexes& among) const;
 
   std::span<const std::uint64_t> addresses_;
+  std::uint64_t code_start_;
   std::vector<Chain> chains_;
   std::size_t unowned_ = 0;  // addresses without a function so far
 };

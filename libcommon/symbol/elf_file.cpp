@@ -189,6 +189,33 @@ std::optional<std::uint64_t> ElfFile::address_of(
   return found;
 }
 
+std::uint64_t ElfFile::code_start() const {
+  constexpr std::uint64_t executable = SHF_ALLOC | SHF_EXECINSTR;
+  std::optional<std::uint64_t> lowest;
+  const auto take = [&](std::uint64_t address) {
+    lowest = std::min(lowest.value_or(address), address);
+  };
+  for (const Section& section : sections_) {
+    if ((section.flags & executable) == executable) take(section.address);
+  }
+  if (lowest) return *lowest;
+  // Such a segment may begin with the headers of the file.
+  for (const Segment& segment : segments_) {
+    if (segment.type == PT_LOAD && (segment.flags & PF_X) != 0) {
+      take(segment.address);
+    }
+  }
+  return lowest.value_or(0);
+}
+
+bool ElfFile::has_dwarf() const {
+  for (const std::string_view name : {".debug_info", ".zdebug_info"}) {
+    const Section* const info = find_section(name);
+    if (info != nullptr && info->file_size != 0) return true;
+  }
+  return false;
+}
+
 std::string ElfFile::build_id() const {
   std::uint64_t budget = max_notes;
   for (const Segment& segment : segments_) {

@@ -70,6 +70,14 @@ class ElfFile {
   [[nodiscard]] std::optional<std::uint64_t> address_of(
       std::uint64_t file_offset) const;
 
+  // Where the code begins: the lowest address of an executable section, or of
+  // an executable segment where there are no sections; 0 if there is neither.
+  [[nodiscard]] std::uint64_t code_start() const;
+
+  // Whether it has .debug_info, plain or compressed, that is not empty. Costs
+  // as find_section() by name.
+  [[nodiscard]] bool has_dwarf() const;
+
   // The bytes of the GNU build-id note (at most 64), empty if there is none.
   [[nodiscard]] std::string build_id() const;
 

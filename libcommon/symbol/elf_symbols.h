@@ -15,7 +15,7 @@ namespace sightline::symbol {
 
 // The symbol that covers an address; unnamed while `name` is empty.
 struct ElfSymbol {
-  std::string name;  // as in the table (mangled), at most 32 KiB
+  std::string name;  // as in the table (mangled), at most 16 KiB
   std::uint64_t start = 0;
 };
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -21,17 +20,14 @@ std::optional<ElfFile> open_copy(int fd) {
   return file ? std::optional(*std::move(file)) : std::nullopt;
 }
 
-bool has_dwarf(const ElfFile& file) {
-  return file.find_section(std::string_view(".debug_info")) != nullptr ||
-         file.find_section(std::string_view(".zdebug_info")) != nullptr;
-}
-
-Reason reason_of(WorkerEnd end) {
+Reason reason_of(WorkerEnd end, bool full) {
   switch (end) {
     case WorkerEnd::late:
       return Reason::debug_info_late;
     case WorkerEnd::out_of_memory:
       return Reason::debug_info_large;
+    case WorkerEnd::refused:
+      return full ? Reason::debug_info_large : Reason::corrupt_debug_info;
     default:
       return Reason::corrupt_debug_info;
   }
@@ -39,7 +35,7 @@ Reason reason_of(WorkerEnd end) {
 
 SourceTable read_addresses(const DebugFiles& files,
                            std::span<const std::uint64_t> addresses,
-                           const SourceWanted& wanted,
+                           std::uint64_t code_start, const SourceWanted& wanted,
                            const WorkerLimits& limits,
                            const SourceProgress& progress) {
   const std::array keep{files.file, files.debug, files.alternate};
@@ -49,7 +45,7 @@ SourceTable read_addresses(const DebugFiles& files,
       [&](int out) {
         SourceEncoder encoder(out);
         encoder.end(read_dwarf(
-            files, addresses, wanted,
+            files, addresses, code_start, wanted,
             {.chain = [&](auto index,
                           auto frames) { encoder.chain(index, frames); },
              .progress = [&](auto done) { encoder.progress(done); }}));
@@ -59,8 +55,9 @@ SourceTable read_addresses(const DebugFiles& files,
         if (progress) progress(decoder.done(), addresses.size());
       });
   const bool complete = decoder.ended();
+  const bool full = decoder.full();
   auto table = std::move(decoder).table();
-  if (!complete) table.reason = reason_of(end);
+  if (!complete) table.reason = reason_of(end, full);
   return table;
 }
 
@@ -75,7 +72,7 @@ SourceTable read_source(const DebugFiles& files,
   none.reason = Reason::no_debug_info;
   const auto file = open_copy(files.file);
   const auto debug = open_copy(files.debug);
-  if (!file || !(has_dwarf(*file) || (debug && has_dwarf(*debug)))) {
+  if (!file || !(file->has_dwarf() || (debug && debug->has_dwarf()))) {
     return none;
   }
   // Segments need not stand in the order of their addresses.
@@ -88,7 +85,8 @@ SourceTable read_source(const DebugFiles& files,
   std::ranges::sort(found);
   std::vector<std::uint64_t> addresses;
   for (const auto& entry : found) addresses.push_back(entry.first);
-  auto table = read_addresses(files, addresses, wanted, limits, progress);
+  auto table = read_addresses(files, addresses, file->code_start(), wanted,
+                              limits, progress);
   for (std::size_t i = 0; i < found.size(); ++i) {
     none.chains[found[i].second] = table.chains[i];
   }
@@ -102,15 +100,18 @@ SourceTable read_source(int file, const Place& place,
                         const SourceProgress& progress) {
   DebugFiles files{.file = file};
   const auto elf = open_copy(file);
-  std::optional<DebugInfo> found;
-  if (elf) {
-    if (auto info = find_debug_info(*elf, place)) found = *std::move(info);
-  }
+  if (!elf) return read_source(files, file_offsets, wanted, limits, progress);
+  auto found = find_debug_info(*elf, place);
   if (found) {
     files.debug = found->dwarf.get();
     if (found->alternate) files.alternate = found->alternate->get();
   }
-  return read_source(files, file_offsets, wanted, limits, progress);
+  auto table = read_source(files, file_offsets, wanted, limits, progress);
+  // Only that there is none at all is no news.
+  if (!found && found.error() != Reason::no_debug_file) {
+    table.reason = found.error();
+  }
+  return table;
 }
 
 }  // namespace sightline::symbol

@@ -32,7 +32,8 @@ SourceTable read_source(const DebugFiles& files,
                         const SourceProgress& progress);
 
 // The same for a file whose DWARF is still to be found: in itself, or in its
-// separate debug files (debug_files.h). The descriptor stays the caller's.
+// separate debug files (debug_files.h), whose reasons may stand in the table
+// instead of `no_debug_info`. The descriptor stays the caller's.
 SourceTable read_source(int file, const Place& place,
                         std::span<const std::uint64_t> file_offsets,
                         const SourceWanted& wanted, const WorkerLimits& limits,

@@ -109,9 +109,8 @@ bool SourceDecoder::take_message(std::uint32_t kind, std::string_view payload) {
   switch (kind) {
     case kind_text:
       text_bytes_ += payload.size() + sizeof(std::string);
-      if (payload.size() > max_text || text_bytes_ > max_texts_bytes) {
-        return false;
-      }
+      full_ = text_bytes_ > max_texts_bytes;
+      if (payload.size() > max_text || full_) return false;
       table_.texts.emplace_back(payload);
       return true;
     case kind_chain:
@@ -142,10 +141,11 @@ bool SourceDecoder::take_chain(std::string_view payload) {
   const std::size_t count = payload.size() / sizeof(SourceFrame);
   if (payload.size() % sizeof(SourceFrame) != 0 || count == 0 ||
       count > max_chain || index >= table_.chains.size() ||
-      table_.chains[index].count != 0 ||
-      table_.frames.size() + count > max_frames) {
+      table_.chains[index].count != 0) {
     return false;
   }
+  full_ = table_.frames.size() + count > max_frames;
+  if (full_) return false;
   table_.chains[index] = {static_cast<std::uint32_t>(table_.frames.size()),
                           static_cast<std::uint32_t>(count)};
   for (; !payload.empty(); payload.remove_prefix(sizeof(SourceFrame))) {

@@ -69,9 +69,12 @@ class SourceDecoder {
     table_.chains.resize(addresses);
   }
 
-  // False when no encoder writes such bytes; nothing more is taken then.
+  // False when no encoder writes such bytes, or more than is kept; nothing more
+  // is taken then.
   bool take(std::span<const char> bytes);
 
+  // Whether it was too much, and not wrong.
+  [[nodiscard]] bool full() const { return full_; }
   [[nodiscard]] std::size_t done() const { return done_; }
   [[nodiscard]] bool ended() const { return ended_; }
   [[nodiscard]] SourceTable&& table() && { return std::move(table_); }
@@ -85,6 +88,7 @@ class SourceDecoder {
   std::size_t text_bytes_ = 0;
   std::size_t done_ = 0;
   bool ended_ = false;
+  bool full_ = false;
 };
 
 }  // namespace sightline::symbol

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +25,17 @@ namespace {
 
 constexpr std::uint64_t tick_ns = 100 * ns_per_ms;
 
+// In the worker: when so much cannot be had, there is no memory left.
+std::size_t too_little = 0;
+
+// Libraries go on with the null that malloc() gave them. A crash when no memory
+// is left is taken for that; any other happens again, and nobody handles it.
+void on_crash(int /*signal*/) {
+  void* const memory = ::mmap(nullptr, too_little, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) ::_exit(worker_exit_memory);
+}
+
 // Ends without what exit() would do a second time for the caller.
 [[noreturn]] void run_body(const WorkerLimits& limits, pid_t parent,
                            std::span<const int> keep, int out,
@@ -32,7 +44,9 @@ constexpr std::uint64_t tick_ns = 100 * ns_per_ms;
   const auto left = limits.deadline_ns > now ? limits.deadline_ns - now : 0;
   std::vector<int> kept(keep.begin(), keep.end());
   kept.push_back(out);
-  confine(parent, kept, limits.memory_bytes, 1 + left / ns_per_second);
+  too_little = limits.memory_bytes / 16;
+  confine(parent, kept, limits.memory_bytes, 1 + left / ns_per_second,
+          on_crash);
   try {
     body(out);
   } catch (const std::bad_alloc&) {

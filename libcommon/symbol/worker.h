@@ -19,7 +19,7 @@ enum class WorkerEnd {
   finished,       // the body returned
   died,           // of a signal, or of what it is not allowed to do
   late,           // killed at the deadline, or out of CPU time
-  out_of_memory,  // or could not be started for want of it
+  out_of_memory,  // also of a crash without any left, or of not being started
   refused,        // `take` returned false; killed
 };
 

@@ -161,7 +161,8 @@ is_harmless() {
   # Every frame has the keys.
   jq -es '[.[] | select(.type == "stack") | .frames[]
            | has("inlined") and has("file") and has("line") and
-             ((.file == null) == has("file_reason"))] | all' out.json >/dev/null
+             ((.file == null) == has("file_reason")) and
+             ((.line == null) == has("line_reason"))] | all' out.json >/dev/null
   # The innermost has the time, the function that it is in only the total.
   cpuprof -q -F 999 --inline -s self -r 1 -o out.txt \
     -- "$workloads/recursion" 2 500

@@ -60,8 +60,9 @@ void put_place(Json& record, const stack::Function& function) {
     put_text(record, "file", function.file);
     record["line"] = function.line;
   } else {
-    put_absent(record, "file", symbol::text(function.file_reason));
-    record["line"] = nullptr;
+    for (const auto* key : {"file", "line"}) {
+      put_absent(record, key, symbol::text(function.file_reason));
+    }
   }
 }
 

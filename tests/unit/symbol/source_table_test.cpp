@@ -44,7 +44,9 @@ std::string message(std::uint32_t kind,
 
 bool taken(const std::string& bytes, std::size_t addresses = 4) {
   SourceDecoder decoder(addresses);
-  return decoder.take(bytes);
+  const bool all = decoder.take(bytes);
+  EXPECT_FALSE(decoder.full());
+  return all;
 }
 
 constexpr std::uint32_t text = 0;
@@ -126,6 +128,7 @@ TEST(SourceTable, TextsAreBounded) {
   std::size_t sent = 0;
   while (decoder.take(long_text)) ASSERT_LT(++sent, 4096U);
   EXPECT_GT(sent, 1000U);
+  EXPECT_TRUE(decoder.full()) << "not wrong, but too much";
 }
 
 TEST(SourceTable, AnyBytesAreEitherTakenOrRefused) {

@@ -328,6 +328,67 @@ class SourceFiles : public testing::Test {
   Reason reason_ = Reason::none;
 };
 
+// More code than lies in front of the text: where the linker leaves what it
+// discards, at address 0, it reaches over what is there in truth.
+constexpr const char* large_header = R"(
+template <int N> __attribute__((noinline)) int large(int x) {
+#define A x = x * 3 + (x >> 2); x ^= N; __asm__ volatile("" : "+r"(x));
+#define B A A A A A A A A
+#define C B B B B B B B B
+#define D C C C C C C C C
+  D D
+  return x;
+}
+)";
+
+class Discarded : public SourceFiles {
+ protected:
+  void SetUp() override {
+    (void)folder_.write("large.h", large_header);
+    (void)folder_.write("dead.cpp",
+                        "#include \"large.h\"\n"
+                        "int dead(int x) { return large<3>(x); }\n");
+    source_ = folder_.write("program.cpp",
+                            std::string("#include \"large.h\"\n") +
+                                "int unused(int x) { return large<4>(x); }\n" +
+                                cpp_program);
+  }
+  // What is known of each byte; the same program, but far from address 0, has
+  // it right (llvm-symbolizer 14 has not).
+  void expect_the_same_far_away(const std::string& options,
+                                const std::string& far_away) {
+    const auto make_one = [&](const std::string& name,
+                              const std::string& base) {
+      ASSERT_TRUE(folder_.run(
+          "g++ -O2 -g -ffunction-sections -Wl,--gc-sections " + options + " " +
+          base + " -o " + name + " dead.cpp program.cpp"));
+    };
+    make_one("near", "");
+    make_one("far", far_away);
+    const auto found = texts(path("near"), path("near"));
+    EXPECT_EQ(found, texts(path("far"), path("far")));
+    EXPECT_GT(std::ranges::count_if(
+                  found, [](const auto& text) { return text.size() > 100; }),
+              50);
+  }
+};
+
+TEST_F(Discarded, FunctionsClaimNothing) {
+  for (const std::string options : {"-gdwarf-4", "-gdwarf-5"}) {
+    expect_the_same_far_away(options, "-Wl,-Ttext-segment=0x10000000");
+  }
+}
+
+TEST_F(Discarded, FunctionsThatGoldPutsElsewhereClaimNothing) {
+  if (!has_program("ld.gold")) GTEST_SKIP() << "no ld.gold";
+  expect_the_same_far_away("-fuse-ld=gold", "-Wl,-Ttext=0x10000000");
+}
+
+TEST_F(Discarded, FunctionsAtTheLastAddressesClaimNothing) {
+  if (!has_program("ld.lld")) GTEST_SKIP() << "no ld.lld";
+  expect_the_same_far_away("-fuse-ld=lld", "-Wl,--image-base=0x10000000");
+}
+
 TEST_F(SourceFiles, DwarfMayBeInASeparateFile) {
   ASSERT_TRUE(
       folder_.run("objcopy --only-keep-debug program program.debug && "
@@ -338,6 +399,27 @@ TEST_F(SourceFiles, DwarfMayBeInASeparateFile) {
   EXPECT_EQ(std::ranges::count(without, ""),
             static_cast<std::ptrdiff_t>(expected_.size()));
   EXPECT_EQ(reason_, Reason::no_debug_info);
+}
+
+TEST_F(SourceFiles, WhyNoSeparateFileWasFoundIsSaid) {
+  ASSERT_TRUE(folder_.run("strip -o stripped program"));
+  const auto fd = open_file(path("stripped"));
+  const auto offsets =
+      offsets_in(path("stripped"), {addresses_of(path("program"), 16)});
+  const auto reason_with = [&](Reason answer) {
+    const DebugFileServer server =
+        [=](std::string_view) -> std::expected<UniqueFd, Reason> {
+      return std::unexpected(answer);
+    };
+    return read_source(fd.get(), Place{.server = &server}, offsets, all_wanted,
+                       in_time(), {})
+        .reason;
+  };
+  EXPECT_EQ(reason_with(Reason::not_served), Reason::not_served);
+  EXPECT_EQ(reason_with(Reason::served_wrong), Reason::served_wrong);
+  EXPECT_EQ(
+      read_source(fd.get(), Place{}, offsets, all_wanted, in_time(), {}).reason,
+      Reason::no_debug_info);
 }
 
 TEST_F(SourceFiles, DwzMayHaveMovedPartsOfItToAnAlternateFile) {

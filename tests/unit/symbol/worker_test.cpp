@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -139,6 +140,19 @@ TEST_F(Worker, TakesNoMoreMemoryThanItMay) {
   EXPECT_EQ(run([](int) {
               std::vector<std::string> held;
               while (true) held.emplace_back(1U << 20, 'x');
+            }),
+            WorkerEnd::out_of_memory);
+}
+
+TEST_F(Worker, ACrashWithoutAnyMemoryLeftIsForWantOfIt) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "AddressSanitizer's shadow has no such limit";
+#endif
+  EXPECT_EQ(run([](int) {
+              // As a library does that trusts malloc().
+              while (true) {
+                std::memset(std::malloc(1U << 20), 'x', 1U << 20);
+              }
             }),
             WorkerEnd::out_of_memory);
 }
