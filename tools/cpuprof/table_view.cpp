@@ -49,13 +49,16 @@ class TableView : public View {
     std::string text;
     if (std::exchange(shown_, true) && !settings_.whole) text += "\n";
     text += summary(measurement);
-    text += "\n" + processes(measurement);
-    text += functions(measurement);
-    text += stacks(measurement);
-    text += losses(measurement.span.ledger);
-    if (measurement.profile.total().count == 0) {
-      text += left_out(measurement.span.ledger);
+    bool empty = measurement.profile.total().count == 0;
+    if (empty) {
+      text += "\nNo samples: what was looked at took none.\n";
+    } else {
+      text += "\n" + processes(measurement);
+      text += functions(measurement);
+      text += stacks(measurement);
     }
+    text += losses(measurement.span.ledger);
+    if (empty) text += left_out(measurement.span.ledger);
     return sink.write(text);
   }
 
@@ -77,9 +80,9 @@ class TableView : public View {
                     ? fmt::format(" (from {})", format_duration(span.from_ns))
                     : "";
     auto line = fmt::format(
-        "{}{}: {} samples, {} CPUs {:.1f} % busy, {} lost ({:.1f} %)",
+        "{}{}: {} sample{}, {} CPUs {:.1f} % busy, {} lost ({:.1f} %)",
         format_duration(span.length_ns()), when, format_count(total.count),
-        measurement.setup.cpus,
+        total.count == 1 ? "" : "s", measurement.setup.cpus,
         percent(span.busy_ns, span.busy_ns + span.idle_ns + span.steal_ns),
         format_count(lost), bpf::loss_percent(span.ledger, total.count));
     return style_.bold(settings_.width > 0 ? truncate(line, settings_.width)
@@ -129,7 +132,7 @@ class TableView : public View {
           by_default && process.known
               ? process.comm
               : fmt::format("{}", fmt::join(measurement.labels(row), " "));
-      auto& group = groups[name];
+      auto& group = groups[name.empty() ? "[no name]" : name];
       group.counts += counts;
       group.pids.insert(process.pid);
     }
@@ -202,8 +205,9 @@ class TableView : public View {
   }
 
   // A long name is cut before what stands behind it.
-  std::string frame(const stack::Function& function) const {
+  std::string frame(const stack::Function& function, std::size_t times) const {
     std::string behind = function.inlined ? " (inlined)" : "";
+    if (times > 1) behind += fmt::format(" (x{})", times);
     auto place = stack::place_of(function);
     if (!place.empty()) behind += " " + printable(place);
     auto name = "          " + printable(function.name);
@@ -213,17 +217,22 @@ class TableView : public View {
     return fit((settings_.width > 0 ? truncate(name, room) : name) + behind);
   }
 
+  // A function that called itself stands there once, so that its callers can be
+  // seen.
   std::string frames(const Measurement& measurement,
                      const std::vector<stack::FunctionId>& root_first) const {
     std::string text;
-    auto shown = std::min(root_first.size(), frames_shown);
-    for (std::size_t i = 0; i < shown; ++i) {
-      auto id = root_first[root_first.size() - 1 - i];
-      text += frame(measurement.names.function(id));
-    }
-    if (shown < root_first.size()) {
-      text +=
-          fit(fmt::format("          … {} more", root_first.size() - shown));
+    auto at = root_first.rbegin();
+    for (std::size_t shown = 0; at != root_first.rend(); ++shown) {
+      if (shown == frames_shown) {
+        return text + fit(fmt::format("          … {} more",
+                                      std::distance(at, root_first.rend())));
+      }
+      auto run = std::find_if(at, root_first.rend(),
+                              [id = *at](auto other) { return other != id; });
+      text += frame(measurement.names.function(*at),
+                    static_cast<std::size_t>(std::distance(at, run)));
+      at = run;
     }
     return text;
   }
