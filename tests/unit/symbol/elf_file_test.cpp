@@ -53,6 +53,27 @@ TYPED_TEST(ElfFileTest, AnOffsetIsInASegmentOrNowhere) {
   EXPECT_EQ(file->address_of(~0ULL), std::nullopt);
 }
 
+TYPED_TEST(ElfFileTest, CodeBeginsWithTheFirstExecutableSection) {
+  ElfImage<TypeParam> image;
+  EXPECT_EQ(ElfFile::open(image.fd())->code_start(), 0x1000U);
+  // At address 0, and not executable.
+  image.add_section(".data", SHT_PROGBITS, "data");
+  EXPECT_EQ(ElfFile::open(image.fd())->code_start(), 0x1000U);
+}
+
+TYPED_TEST(ElfFileTest, HasDwarfWhereThereIsSome) {
+  const auto has = [](const char* name, const char* content) {
+    ElfImage<TypeParam> image;
+    image.add_section(name, SHT_PROGBITS, content);
+    return ElfFile::open(image.fd())->has_dwarf();
+  };
+  EXPECT_TRUE(has(".debug_info", "units"));
+  EXPECT_TRUE(has(".zdebug_info", "ZLIB"));
+  EXPECT_FALSE(has(".debug_info", ""));
+  EXPECT_FALSE(has(".zdebug_info", ""));
+  EXPECT_FALSE(has(".debug_line", "rows"));
+}
+
 TEST(ElfFile, ReadsTheBuildId) {
   // A note of another kind stands before it, with an odd length.
   const auto note = [](unsigned type, std::string name, std::string text) {
