@@ -104,7 +104,7 @@ struct DwarfLines::Program {
 
   Bytes code{""};
   std::uint64_t instruction = 0;  // the shortest's length
-  int line_base = 0;
+  std::int8_t line_base = 0;
   unsigned line_range = 0;
   unsigned opcode_base = 0;
   std::string_view operands;  // how many, of each opcode below the base

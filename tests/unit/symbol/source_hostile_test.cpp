@@ -34,25 +34,27 @@ __attribute__((noinline)) int outer(int x) { return middle(x) * leaf(x); }
 int main(int argc, char **argv) { (void)argv; return outer(argc); }
 )";
 
-// One unit of hand-made DWARF 4 over 64 bytes of code: `entries` stand below
+// One unit of hand-made DWARF 4 over some bytes of code: `entries` stand below
 // the unit. Abbreviations: 2 is a function that is an instance of another
-// entry, 3 one inlined call, with children, 4 a function with a sibling.
-std::string made_of(const std::string& entries) {
-  return R"(
+// entry, 3 one inlined call, with children, 4 a function with a sibling, 5 one
+// with a name.
+std::string made_of(const std::string& entries, std::size_t code_size = 64) {
+  return ".set code_size, " + std::to_string(code_size) + R"(
   .text
   .globl _start
   .type _start, @function
 _start:
 code:
-  .fill 64, 1, 0x90
+  .fill code_size, 1, 0x90
 code_end:
-  .size _start, 64
+  .size _start, code_size
   .section .debug_abbrev,"",@progbits
 abbreviations:
   .uleb128 1, 0x11, 1, 0x11, 0x01, 0x12, 0x07, 0, 0
   .uleb128 2, 0x2e, 1, 0x31, 0x13, 0x11, 0x01, 0x12, 0x07, 0, 0
   .uleb128 3, 0x1d, 1, 0x31, 0x13, 0x11, 0x01, 0x12, 0x07, 0, 0
   .uleb128 4, 0x2e, 1, 0x01, 0x13, 0x11, 0x01, 0x12, 0x07, 0, 0
+  .uleb128 5, 0x2e, 0, 0x03, 0x08, 0x11, 0x01, 0x12, 0x07, 0, 0
   .byte 0
   .section .debug_info,"",@progbits
 unit:
@@ -85,8 +87,8 @@ class SourceHostile : public testing::Test {
     ASSERT_TRUE(folder_.run("gcc -O2 -g -o program " + source));
     use("program");
   }
-  void assemble(const std::string& entries) {
-    (void)folder_.write("made.s", made_of(entries));
+  void assemble(const std::string& entries, std::size_t code_size = 64) {
+    (void)folder_.write("made.s", made_of(entries, code_size));
     ASSERT_TRUE(
         folder_.run("gcc -nostdlib -static -o made made.s 2>assembler.log"))
         << content_of(folder_.file("assembler.log"));
@@ -231,6 +233,23 @@ TEST_F(SourceHostile, CallsWithinCallsEnd) {
   for (std::size_t i = 0; i < offsets_.size(); ++i) {
     EXPECT_LE(table.at(i).size(), 256U);
   }
+}
+
+// Honest, as far as anybody can tell.
+TEST_F(SourceHostile, MoreNamesThanAreKeptAreTooLargeAndNotCorrupt) {
+  constexpr std::size_t functions = 2'200;  // of 32 KiB of name each
+  std::string entries;
+  for (std::size_t i = 0; i < functions; ++i) {
+    const auto number = std::to_string(i);
+    entries += "  .uleb128 5\n  .ascii \"f" + number +
+               "_\"\n  .fill 32700, 1, 'x'\n  .byte 0\n  .quad code + " +
+               number + "\n  .quad 1\n";
+  }
+  assemble(entries, functions);
+  const auto table = read();
+  EXPECT_EQ(table.reason, Reason::debug_info_large) << text(table.reason);
+  EXPECT_GT(known(table), functions / 2) << "what was read before is kept";
+  EXPECT_LT(known(table), functions);
 }
 
 TEST_F(SourceHostile, ThereIsNoTimeLeft) {
