@@ -237,7 +237,7 @@ FrameId Collector::locate_user(const process::ImageKey& image,
   auto found = processes_.locate(image, address, epoch_start_ns_);
   if (found.reason == Reason::anonymous) {
     return profile_.frames().intern(
-        generated_.locate(image, address, epoch_end_ns_));
+        generated_.locate(image, address, epoch_start_ns_, epoch_end_ns_));
   }
   return profile_.frames().intern({found.object, found.reason, found.offset});
 }

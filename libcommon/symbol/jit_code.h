@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -38,7 +39,7 @@ bool is_jitdump_path(std::string_view path);
 // to root: anybody may put a file in /tmp. They are kept open, so that a
 // process that has exited and removed them can still be named. Nothing here
 // fails; what is wrong is the reason. Move-only; const members may be called
-// from many threads. Memory: 8 jitdumps and a perf map, each in its bounds;
+// from many threads. Memory: 2 jitdumps and a perf map, each in its bounds;
 // memory() tells, for whoever has many processes to bound.
 class JitCode {
  public:
@@ -56,13 +57,20 @@ class JitCode {
 
   // Reads what is new, and looks for the perf map if there was none. Costs a
   // few microseconds without news (perf_map.h, jitdump.h). Reads about
-  // `most_bytes` of each file at most; the rest is for the next time.
-  void refresh(std::uint64_t most_bytes = all_bytes);
+  // `most_bytes` of all files at most; the rest is for the next time. Returns
+  // how many bytes it read.
+  std::uint64_t refresh(std::uint64_t most_bytes = all_bytes);
 
-  // The function at `address` at that time of CLOCK_MONOTONIC: by a jitdump,
-  // else by the perf map, which knows no time. Holds until refresh(). O(log n).
-  [[nodiscard]] std::optional<CodeSymbol> find(std::uint64_t address,
-                                               std::uint64_t time_ns) const;
+  // The function at `address` at some time of [from_ns, to_ns] of
+  // CLOCK_MONOTONIC: by a jitdump, else by the perf map, which knows no time
+  // and tells what lies there now. Fails with `mapping_changed` where that was
+  // one function and then another, else with reason(). Holds until refresh().
+  // O(log n).
+  [[nodiscard]] std::expected<CodeSymbol, Reason> find(
+      std::uint64_t address, std::uint64_t from_ns, std::uint64_t to_ns) const;
+
+  // Whether something tells times: a jitdump.
+  [[nodiscard]] bool knows_times() const { return !dumps_.empty(); }
 
   // Why an address has no name: `no_covering_symbol` where there is a map.
   [[nodiscard]] Reason reason() const;

@@ -34,8 +34,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   }
   for (std::uint64_t address = 0; address < 0x4000; address += 0x7) {
     const std::uint64_t time = address % 8 == 0 ? ~0ULL : address % 8;
-    const auto one = grown->find(address, time);
-    const auto other = whole->find(address, time);
+    const auto one = grown->find(address, time, time + 3);
+    const auto other = whole->find(address, time, time + 3);
     if (one.has_value() != other.has_value()) std::abort();
     if (one && (one->name != other->name || address < one->start ||
                 address - one->start >= one->size)) {
