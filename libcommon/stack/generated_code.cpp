@@ -2,11 +2,15 @@
 #include "stack/generated_code.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "process/proc.h"
 
 namespace sightline::stack {
 namespace {
@@ -24,6 +28,22 @@ symbol::JitPlace place_of(const process::Table::Surroundings& around) {
           .namespace_pid = around.namespace_pid,
           .owner = around.uid,
           .started_s = started_at(around.start_boottime_ns)};
+}
+
+// Whom a process belongs to now: the effective user, since everybody may enter
+// that directory (task_dump_owner, fs/proc/base.c). Nothing if it has ended;
+// that is asked last, so it was not another one with its PID that was seen.
+std::optional<uid_t> user_now(std::uint32_t pid,
+                              std::uint64_t start_boottime_ns) {
+  constexpr std::uint64_t ns_per_tick = ns_per_second / 100;  // USER_HZ
+  struct stat status{};
+  auto path = fmt::format("/proc/{}", pid);
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  auto seen = process::read_stat(pid);
+  if (!seen || seen->start_ticks != start_boottime_ns / ns_per_tick) {
+    return std::nullopt;
+  }
+  return status.st_uid;
 }
 
 }  // namespace
@@ -62,6 +82,10 @@ void GeneratedCode::read_on(const process::ImageKey& image, Source& source,
   if (epoch_ns_ != to_ns) bytes_left_ = limits_.all_in_epoch;
   epoch_ns_ = to_ns;
   source.read_ns = to_ns;
+  if (auto around = processes_.surroundings(image)) {
+    auto user = user_now(image.pid, around->start_boottime_ns);
+    if (user) source.code.trust(*user);
+  }
   add_jitdumps(image, source);
   read(source, limits_.one_in_epoch);
   make_room(source);

@@ -59,7 +59,7 @@ JitCode JitCode::open(const JitPlace& place) {
 }
 
 bool JitCode::is_trusted(uid_t owner) const {
-  return owner == place_.owner || owner == 0;
+  return owner == place_.owner || owner == user_now_ || owner == 0;
 }
 
 Reason JitCode::why_not_believed(int map) const {

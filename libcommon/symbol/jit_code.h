@@ -23,7 +23,7 @@ namespace sightline::symbol {
 struct JitPlace {
   int root_fd = -1;                 // of the mount namespace; -1: our own
   std::uint32_t namespace_pid = 0;  // what the process knows itself as
-  uid_t owner = 0;                  // its user, as we see it
+  uid_t owner = 0;                  // its user, as we see it; see trust()
   // When it started, in seconds of CLOCK_REALTIME; 0 if that is not known. Maps
   // are left behind in /tmp, and one that was last written before then is an
   // earlier process's. One second is allowed for rounding.
@@ -48,6 +48,10 @@ class JitCode {
   // (while there is no map, a duplicate is kept to look again). Reads nothing
   // yet.
   static JitCode open(const JitPlace& place);
+
+  // Believes one more user: whom the process belongs to now. A daemon that
+  // started as root may have become another one since.
+  void trust(uid_t user) { user_now_ = user; }
 
   // Takes a jitdump file of the process, opened for reading and close-on-exec.
   // `none`, or why it is not used: `jitdump_refused` for one that is not
@@ -89,6 +93,7 @@ class JitCode {
   [[nodiscard]] bool is_trusted(uid_t owner) const;
 
   JitPlace place_;
+  uid_t user_now_ = 0;  // root is believed anyway
   UniqueFd root_;
   bool foreign_root_ = false;
   Reason map_reason_ = Reason::no_jit_map;

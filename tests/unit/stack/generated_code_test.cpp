@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -143,6 +145,59 @@ TEST_F(GeneratedCodeTest, StartsOverWithItsNumbers) {
   at(0x9000);
   code_.reset();
   EXPECT_EQ(name(at(0x1000)), "JS:first");
+}
+
+// A process that started as root and is another user's now.
+class ChangedUserTest : public GeneratedCodeTest {
+ protected:
+  static constexpr uid_t somebody = 12345;
+
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can become another user";
+    int ready[2];
+    ASSERT_EQ(::pipe2(ready, O_CLOEXEC), 0);
+    child_ = ::fork();
+    if (child_ == 0) {
+      bool done = ::setresuid(somebody, somebody, somebody) == 0;
+      if (!done || ::write(ready[1], "", 1) != 1) ::_exit(1);
+      for (;;) ::pause();
+    }
+    ::close(ready[1]);
+    char byte = 0;
+    ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+    ::close(ready[0]);
+    pid_ = static_cast<std::uint32_t>(child_);
+    map_ = "/tmp/perf-" + std::to_string(pid_) + ".map";
+    write("1000 100 JS:daemon");
+    ASSERT_EQ(::chown(map_.c_str(), somebody, somebody), 0);
+  }
+  void TearDown() override {
+    if (child_ > 0) {
+      ::kill(child_, SIGKILL);
+      ::waitpid(child_, nullptr, 0);
+    }
+    GeneratedCodeTest::TearDown();
+  }
+
+  pid_t child_ = -1;
+  std::uint32_t pid_ = 0;
+};
+
+TEST_F(ChangedUserTest, ItsOwnMapIsBelieved) {
+  auto stat = process::read_stat(pid_);
+  ASSERT_TRUE(stat);
+  auto seen = image_of(pid_, stat->start_ticks);
+  table_.see(seen);
+  EXPECT_EQ(name(at(code_, seen.key, 0x1000)), "JS:daemon");
+}
+
+TEST_F(ChangedUserTest, ThatOfAnotherWithItsNumberIsNot) {
+  auto stat = process::read_stat(pid_);
+  ASSERT_TRUE(stat);
+  auto seen = image_of(pid_, stat->start_ticks - 1);
+  table_.see(seen);
+  EXPECT_EQ(name(at(code_, seen.key, 0x1000)),
+            symbol::text(Reason::jit_map_refused));
 }
 
 // This process with a jitdump, of which a page is mapped executable.
