@@ -72,8 +72,8 @@ Reason JitCode::why_not_believed(int map) const {
 }
 
 void JitCode::open_map() {
-  auto fd = open_regular(place_.root_fd,
-                         fmt::format("/tmp/perf-{}.map", place_.namespace_pid));
+  auto fd = open_in_directory(place_.root_fd, "/tmp",
+                              fmt::format("perf-{}.map", place_.namespace_pid));
   map_reason_ = fd ? why_not_believed(fd->get()) : why_not_opened(fd.error());
   if (map_reason_ != Reason::none) return;
   auto map = PerfMap::open(*std::move(fd));

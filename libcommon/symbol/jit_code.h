@@ -43,10 +43,10 @@ bool is_jitdump_path(std::string_view path);
 // memory() tells, for whoever has many processes to bound.
 class JitCode {
  public:
-  // Opens /tmp/perf-PID.map inside the root, if it is there; never blocks on
-  // it and never follows a link out. The root's descriptor stays the caller's
-  // (while there is no map, a duplicate is kept to look again). Reads nothing
-  // yet.
+  // Opens /tmp/perf-PID.map inside the root, if it is there; follows no link
+  // and waits for no other file system than that of /tmp. The root's descriptor
+  // stays the caller's (while there is no map, a duplicate is kept to look
+  // again). Reads nothing yet.
   static JitCode open(const JitPlace& place);
 
   // Believes one more user: whom the process belongs to now. A daemon that
