@@ -22,6 +22,17 @@ Result<UniqueFd> open_root(const std::string& path);
 // notices, and neither is one of proc, sysfs, tracefs and their like, where the
 // mere reading can change something: it fails with EINVAL. Otherwise fails with
 // errno. Thread-safe.
+//
+// Nor is a file opened on a file system that is served by a user's process or
+// over a network (FUSE, NFS and their like), whose server may let a read wait
+// for ever: EREMOTE, unless our own root is on the same one. Looking a path up
+// there can wait, too, and that cannot be helped: see open_in_directory().
 Result<UniqueFd> open_regular(int root, const std::string& path);
+
+// The same for a file of a directory that everybody may write to. No symbolic
+// link is followed at all (ELOOP) and the file is on the directory's own mount
+// (EXDEV), so that nobody can lead the lookup to a file system of his own.
+Result<UniqueFd> open_in_directory(int root, const std::string& directory,
+                                   const std::string& name);
 
 }  // namespace sightline

@@ -166,11 +166,11 @@ Status Collector::drain() {
   *maps_.drain_asked = false;
   auto now = monotonic_ns();
   SL_CHECK(counts_.swap());
+  epoch_end_ns_ = monotonic_ns();
   // What was mapped before the swap, of which its rows can tell; the grace
   // period that it waited for has let late records settle.
-  read_sideband(std::max(now, monotonic_ns() - perf::Sideband::settle_ns));
+  read_sideband(std::max(now, epoch_end_ns_ - perf::Sideband::settle_ns));
   SL_CHECK(ring_->consume());
-  epoch_end_ns_ = now;
   SL_CHECK(counts_.drain(
       [&](std::span<const std::byte> key, std::span<const std::byte> value) {
         add_row(read_as<sample_key>(key), read_as<sample_value>(value));
@@ -239,7 +239,7 @@ FrameId Collector::locate_user(const process::ImageKey& image,
   auto found = processes_.locate(image, address, epoch_start_ns_);
   if (found.reason == Reason::anonymous) {
     return profile_.frames().intern(
-        generated_.locate(image, address, epoch_end_ns_));
+        generated_.locate(image, address, epoch_start_ns_, epoch_end_ns_));
   }
   return profile_.frames().intern({found.object, found.reason, found.offset});
 }

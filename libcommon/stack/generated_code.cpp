@@ -2,26 +2,20 @@
 #include "stack/generated_code.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "process/proc.h"
 
 namespace sightline::stack {
 namespace {
 
 using symbol::Reason;
-
-// Of all processes' maps together; the one that was asked last goes last, and
-// whichever went is read again when it is needed.
-constexpr std::size_t most_memory = 128U << 20;
-constexpr std::size_t most_sources = 128;  // which hold descriptors, too
-
-// What a drain reads of one file, and what a report waits for: an honest map is
-// some megabytes, a hostile one must not stop everything else.
-constexpr std::uint64_t most_read_at_once = 8U << 20;
-constexpr std::uint64_t most_read_at_end = 64U << 20;
 
 // Seconds of CLOCK_REALTIME at which a process started.
 std::int64_t started_at(std::uint64_t start_boottime_ns) {
@@ -36,19 +30,42 @@ symbol::JitPlace place_of(const process::Table::Surroundings& around) {
           .started_s = started_at(around.start_boottime_ns)};
 }
 
+// Whom a process belongs to now: the effective user, since everybody may enter
+// that directory (task_dump_owner, fs/proc/base.c). Nothing if it has ended;
+// that is asked last, so it was not another one with its PID that was seen.
+std::optional<uid_t> user_now(std::uint32_t pid,
+                              std::uint64_t start_boottime_ns) {
+  constexpr std::uint64_t ns_per_tick = ns_per_second / 100;  // USER_HZ
+  struct stat status{};
+  auto path = fmt::format("/proc/{}", pid);
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  auto seen = process::read_stat(pid);
+  if (!seen || seen->start_ticks != start_boottime_ns / ns_per_tick) {
+    return std::nullopt;
+  }
+  return status.st_uid;
+}
+
 }  // namespace
 
 Frame GeneratedCode::locate(const process::ImageKey& image,
-                            std::uint64_t address, std::uint64_t time_ns) {
+                            std::uint64_t address, std::uint64_t from_ns,
+                            std::uint64_t to_ns) {
   auto* source = source_of(image);
   if (source == nullptr) {
     return {process::anonymous_object, Reason::process_gone, address};
   }
-  if (source->read_ns != time_ns) read_on(image, *source, time_ns);
-  auto symbol = source->code.find(address, time_ns);
-  auto code =
-      symbol ? intern(symbol->name) : intern_open(*source, address, time_ns);
-  return {process::jit_object, Reason::none, code};
+  if (source->read_ns != to_ns) read_on(image, *source, to_ns);
+  auto symbol = source->code.find(address, from_ns, to_ns);
+  if (symbol) return {process::jit_object, Reason::none, intern(symbol->name)};
+  // What is written later cannot take that back.
+  auto* open = symbol.error() == Reason::mapping_changed
+                   ? nullptr
+                   : open_for(*source, address, from_ns, to_ns);
+  if (open == nullptr) {
+    return {process::anonymous_object, symbol.error(), address};
+  }
+  return {process::jit_object, Reason::none, open->code};
 }
 
 GeneratedCode::Source* GeneratedCode::source_of(
@@ -56,16 +73,27 @@ GeneratedCode::Source* GeneratedCode::source_of(
   if (auto at = sources_.find(image); at != sources_.end()) return &at->second;
   auto around = processes_.surroundings(image);
   if (!around) return nullptr;
-  make_room();
   Source source{symbol::JitCode::open(place_of(*around))};
   return &sources_.emplace(image, std::move(source)).first->second;
 }
 
 void GeneratedCode::read_on(const process::ImageKey& image, Source& source,
-                            std::uint64_t time_ns) {
-  source.read_ns = time_ns;
+                            std::uint64_t to_ns) {
+  if (epoch_ns_ != to_ns) bytes_left_ = limits_.all_in_epoch;
+  epoch_ns_ = to_ns;
+  source.read_ns = to_ns;
+  if (auto around = processes_.surroundings(image)) {
+    auto user = user_now(image.pid, around->start_boottime_ns);
+    if (user) source.code.trust(*user);
+  }
   add_jitdumps(image, source);
-  source.code.refresh(most_read_at_once);
+  read(source, limits_.one_in_epoch);
+  make_room(source);
+}
+
+void GeneratedCode::read(Source& source, std::uint64_t most_bytes) {
+  auto bytes = source.code.refresh(std::min(most_bytes, bytes_left_));
+  bytes_left_ -= std::min(bytes_left_, bytes);
 }
 
 // A jitdump file is known by its mapping, and read through that.
@@ -95,14 +123,22 @@ void GeneratedCode::add_jitdump(const process::ImageKey& image,
       UniqueFd(::fcntl(opened.fd, F_DUPFD_CLOEXEC, 0)));
 }
 
-void GeneratedCode::make_room() {
+std::size_t GeneratedCode::memory() const {
   std::size_t total = 0;
   for (const auto& [image, source] : sources_) total += source.code.memory();
-  if (total < most_memory && sources_.size() < most_sources) return;
-  auto oldest = std::ranges::min_element(
-      sources_, {}, [](const auto& entry) { return entry.second.read_ns; });
-  settle(oldest->second);
-  sources_.erase(oldest);
+  return total;
+}
+
+void GeneratedCode::make_room(const Source& used) {
+  while (sources_.size() > 1 &&
+         (memory() > limits_.memory || sources_.size() > limits_.sources)) {
+    auto oldest =
+        std::ranges::min_element(sources_, {}, [&](const auto& entry) {
+          return std::pair(&entry.second == &used, entry.second.read_ns);
+        });
+    settle(oldest->second, limits_.one_in_epoch);
+    sources_.erase(oldest);
+  }
 }
 
 std::uint64_t GeneratedCode::intern(std::string_view name) {
@@ -111,37 +147,51 @@ std::uint64_t GeneratedCode::intern(std::string_view name) {
   return at->second;
 }
 
-std::uint64_t GeneratedCode::intern_open(Source& source, std::uint64_t address,
-                                         std::uint64_t time_ns) {
-  auto [at, added] = source.open.try_emplace(address, Open{codes_.size(), 0});
-  if (added) codes_.push_back({.reason = source.code.reason()});
-  at->second.time_ns = time_ns;
-  return at->second.code;
+// Null where too many wait. What is extended over epochs is asked for all of
+// them, should a jitdump appear yet.
+GeneratedCode::Open* GeneratedCode::open_for(Source& source,
+                                             std::uint64_t address,
+                                             std::uint64_t from_ns,
+                                             std::uint64_t to_ns) {
+  OpenKey key(address, source.code.knows_times() ? to_ns : 0);
+  auto at = source.open.find(key);
+  if (at == source.open.end()) {
+    if (waiting_ >= limits_.waiting) return nullptr;
+    ++waiting_;
+    at = source.open.emplace(key, Open{codes_.size(), from_ns, to_ns}).first;
+    codes_.push_back({.reason = source.code.reason()});
+  }
+  at->second.to_ns = to_ns;
+  return &at->second;
 }
 
-void GeneratedCode::settle(Source& source) {
+void GeneratedCode::settle(Source& source, std::uint64_t most_bytes) {
   if (source.open.empty()) return;
-  source.code.refresh(most_read_at_end);
-  for (const auto& [address, open] : source.open) {
-    auto symbol = source.code.find(address, open.time_ns);
+  read(source, most_bytes);
+  for (const auto& [key, open] : source.open) {
+    auto symbol = source.code.find(key.first, open.from_ns, open.to_ns);
     if (symbol) {
       codes_[open.code] = {.name = std::string(symbol->name)};
     } else {
-      codes_[open.code].reason = source.code.reason();
+      codes_[open.code].reason = symbol.error();
     }
   }
   // What the next report still lacks is looked for anew.
+  waiting_ -= source.open.size();
   source.open.clear();
 }
 
 void GeneratedCode::settle() {
-  for (auto& [image, source] : sources_) settle(source);
+  bytes_left_ = limits_.all_in_report;
+  for (auto& [image, source] : sources_) settle(source, limits_.one_in_report);
+  bytes_left_ = 0;
 }
 
 void GeneratedCode::forget() {
+  bytes_left_ = limits_.all_in_epoch;
   for (auto at = sources_.begin(); at != sources_.end();) {
     bool known = processes_.find(at->first) != nullptr;
-    if (!known) settle(at->second);
+    if (!known) settle(at->second, limits_.one_in_report);
     at = known ? std::next(at) : sources_.erase(at);
   }
 }
@@ -150,6 +200,7 @@ void GeneratedCode::reset() {
   codes_.clear();
   code_ids_.clear();
   for (auto& [image, source] : sources_) source.open.clear();
+  waiting_ = 0;
 }
 
 }  // namespace sightline::stack

@@ -2,6 +2,7 @@
 #include "symbol/code_history.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace sightline::symbol {
 namespace {
@@ -16,20 +17,40 @@ std::uint64_t end_of(const CodeHistory::Version& version) {
 
 struct CodeHistory::Search {
   std::uint64_t address;
-  std::uint64_t time_ns;
-  const Entry* best = nullptr;
+  std::uint64_t from_ns;
+  std::uint64_t to_ns;
+  const Entry* first = nullptr;  // what was there already
+  std::vector<const Entry*> later = {};
   unsigned steps = 0;
+
+  static auto when(const Entry* entry) {
+    return std::tuple(entry->version.time_ns, entry->order);
+  }
 
   void look_at(const Entry& entry) {
     const Version& version = entry.version;
     if (end_of(version) <= address) return;
     ++steps;
-    if (version.time_ns > time_ns) return;
-    if (best == nullptr || version.time_ns > best->version.time_ns ||
-        (version.time_ns == best->version.time_ns &&
-         entry.order > best->order)) {
-      best = &entry;
+    if (version.time_ns > to_ns) return;
+    if (version.time_ns > from_ns) {
+      later.push_back(&entry);
+    } else if (first == nullptr || when(first) < when(&entry)) {
+      first = &entry;
     }
+  }
+
+  std::vector<Version> versions() && {
+    std::ranges::sort(later, {}, when);
+    std::vector<Version> all;
+    if (first != nullptr) all.push_back(first->version);
+    for (const Entry* entry : later) {
+      // Of two with the same time the earlier one never was there.
+      if (!all.empty() && all.back().time_ns == entry->version.time_ns) {
+        all.pop_back();
+      }
+      all.push_back(entry->version);
+    }
+    return all;
   }
 };
 
@@ -70,12 +91,13 @@ void CodeHistory::visit(std::size_t first, std::size_t last,
   visit(root + 1, last, search);
 }
 
-std::optional<CodeHistory::Version> CodeHistory::find(
-    std::uint64_t address, std::uint64_t time_ns) const {
-  Search search{.address = address, .time_ns = time_ns};
+std::vector<CodeHistory::Version> CodeHistory::find(std::uint64_t address,
+                                                    std::uint64_t from_ns,
+                                                    std::uint64_t to_ns) const {
+  Search search{.address = address, .from_ns = from_ns, .to_ns = to_ns};
   visit(0, settled_, search);
-  if (search.best == nullptr || search.steps > max_steps) return std::nullopt;
-  return search.best->version;
+  if (search.steps > max_steps) return {};
+  return std::move(search).versions();
 }
 
 void CodeHistory::keep_newest(std::size_t count) {

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 namespace sightline::symbol {
@@ -26,11 +25,13 @@ class CodeHistory {
   // Linear in all that is known if something was added, else free.
   void settle();
 
-  // What came to lie at `address` last, at or before that time. O(log n), and
-  // one step for each version that ever lay there: after 16,384 of them it
-  // gives up and says nothing.
-  [[nodiscard]] std::optional<Version> find(std::uint64_t address,
-                                            std::uint64_t time_ns) const;
+  // What lay at `address` at some time of [from_ns, to_ns], in the order of
+  // time: what came to lie there last at or before from_ns, and each that came
+  // until to_ns. O(log n), and one step for each version that ever lay there:
+  // after 16,384 of them it gives up and says nothing.
+  [[nodiscard]] std::vector<Version> find(std::uint64_t address,
+                                          std::uint64_t from_ns,
+                                          std::uint64_t to_ns) const;
 
   // Forgets all that were added before the newest `count`. Settles. Their
   // names are told to the caller by for_each().

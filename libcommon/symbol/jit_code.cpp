@@ -15,8 +15,8 @@
 namespace sightline::symbol {
 namespace {
 
-// A runtime writes one; exec keeps the PID and brings another.
-constexpr std::size_t max_dumps = 8;
+// A runtime writes one, and a library that generates code may be another one.
+constexpr std::size_t max_dumps = 2;
 
 Reason why_not_opened(const Error& error) {
   switch (error.err) {
@@ -59,7 +59,7 @@ JitCode JitCode::open(const JitPlace& place) {
 }
 
 bool JitCode::is_trusted(uid_t owner) const {
-  return owner == place_.owner || owner == 0;
+  return owner == place_.owner || owner == user_now_ || owner == 0;
 }
 
 Reason JitCode::why_not_believed(int map) const {
@@ -72,8 +72,8 @@ Reason JitCode::why_not_believed(int map) const {
 }
 
 void JitCode::open_map() {
-  auto fd = open_regular(place_.root_fd,
-                         fmt::format("/tmp/perf-{}.map", place_.namespace_pid));
+  auto fd = open_in_directory(place_.root_fd, "/tmp",
+                              fmt::format("perf-{}.map", place_.namespace_pid));
   map_reason_ = fd ? why_not_believed(fd->get()) : why_not_opened(fd.error());
   if (map_reason_ != Reason::none) return;
   auto map = PerfMap::open(*std::move(fd));
@@ -103,7 +103,7 @@ Reason JitCode::add_jitdump(UniqueFd fd) {
   return Reason::none;
 }
 
-void JitCode::refresh(std::uint64_t most_bytes) {
+std::uint64_t JitCode::refresh(std::uint64_t most_bytes) {
   // A duplicate that could not be made must not become our own root.
   const bool may_look = place_.root_fd >= 0 || !foreign_root_;
   if (!map_ && may_look) {
@@ -113,16 +113,26 @@ void JitCode::refresh(std::uint64_t most_bytes) {
       place_.root_fd = -1;
     }
   }
-  if (map_) map_->refresh(most_bytes);
-  for (Dump& dump : dumps_) dump.file.refresh(most_bytes);
+  std::uint64_t left = most_bytes;
+  const auto read = [&left](auto& file) {
+    left -= std::min(left, file.refresh(left));
+  };
+  if (map_) read(*map_);
+  for (Dump& dump : dumps_) read(dump.file);
+  return most_bytes - left;
 }
 
-std::optional<CodeSymbol> JitCode::find(std::uint64_t address,
-                                        std::uint64_t time_ns) const {
+std::expected<CodeSymbol, Reason> JitCode::find(std::uint64_t address,
+                                                std::uint64_t from_ns,
+                                                std::uint64_t to_ns) const {
   for (const Dump& dump : std::views::reverse(dumps_)) {
-    if (auto found = dump.file.find(address, time_ns)) return found;
+    auto found = dump.file.find(address, from_ns, to_ns);
+    if (found || found.error() != Reason::none) return found;
   }
-  return map_ ? map_->find(address) : std::nullopt;
+  if (map_) {
+    if (auto found = map_->find(address)) return *found;
+  }
+  return std::unexpected(reason());
 }
 
 Reason JitCode::reason() const {

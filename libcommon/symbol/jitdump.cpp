@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -22,6 +23,11 @@ constexpr std::uint32_t magic = 0x4A695444;  // "JiTD"
 constexpr std::uint64_t arch_timestamp = 1;
 constexpr std::uint32_t code_load = 0;
 constexpr std::uint32_t code_move = 1;
+
+// In the place of a name: code went away from there, and code without a name
+// (the empty one, at that place of the names).
+constexpr std::uint32_t no_code = 0;
+constexpr std::uint32_t nameless = 1;
 
 struct FileHeader {
   std::uint32_t magic;
@@ -105,18 +111,21 @@ std::expected<Jitdump, Reason> Jitdump::open(UniqueFd fd, std::uint32_t pid,
   return Jitdump(*std::move(file), pid, limits);
 }
 
-void Jitdump::refresh(std::uint64_t most_bytes) {
+std::uint64_t Jitdump::refresh(std::uint64_t most_bytes) {
   if (file_.restart_if_rewritten()) clear();
   const std::uint64_t end = file_.size();
   std::uint64_t at = file_.position();
-  if (reason_ != Reason::none || at == end) return;
+  if (reason_ != Reason::none || at == end) return 0;
+  const std::uint64_t stop = file_.stop_after(most_bytes);
   Window window(file_);
   if (at == 0) at = take_header(window);
   // What was refused is remembered, so that another file in its place is seen.
   if (reason_ != Reason::none) file_.consume(sizeof(FileHeader));
-  if (at == 0 || at > end) return;
-  file_.consume(take_records(window, at, file_.stop_after(most_bytes)));
+  if (at == 0 || at > end) return 0;
+  const std::uint64_t before = file_.position();
+  file_.consume(take_records(window, at, stop, end));
   history_.settle();
+  return file_.position() - before;
 }
 
 void Jitdump::clear() {
@@ -140,10 +149,12 @@ std::uint64_t Jitdump::take_header(Window& window) {
   return reason_ == Reason::none ? header->total_size : 0;
 }
 
-// Returns where the first record is that is not whole yet.
+// Returns where the first record is that is not whole yet, or begins behind
+// `stop`. One that reaches over it is taken, or it would never be.
 std::uint64_t Jitdump::take_records(Window& window, std::uint64_t at,
-                                    std::uint64_t end) {
+                                    std::uint64_t stop, std::uint64_t end) {
   for (;;) {
+    if (at >= stop) return at;
     const auto header =
         decode<RecordHeader>(window.at(at, sizeof(RecordHeader)));
     // Zeros may be a hole that is still to be filled.
@@ -178,8 +189,9 @@ void Jitdump::take_move(std::string_view record, std::uint64_t time_ns) {
   if (!move) return;
   if (history_.size() + 2 > limits_.functions) make_room();
   const auto named = name_by_index_.find(move->code_index);
-  const std::uint32_t name = named == name_by_index_.end() ? 0 : named->second;
-  place(move->old_code_addr, move->code_size, time_ns, 0);
+  const std::uint32_t name =
+      named == name_by_index_.end() ? nameless : named->second;
+  place(move->old_code_addr, move->code_size, time_ns, no_code);
   place(move->new_code_addr, move->code_size, time_ns, name);
 }
 
@@ -194,11 +206,11 @@ void Jitdump::place(std::uint64_t start, std::uint64_t size,
 std::uint32_t Jitdump::keep_name(std::string_view name) {
   if (history_.size() >= limits_.functions ||
       name_by_index_.size() >= limits_.functions ||
-      names_.size() + name.size() + 2 > limits_.name_bytes) {
+      names_.size() + name.size() + 3 > limits_.name_bytes) {
     make_room();
   }
-  if (names_.empty()) names_.push_back('\0');
-  if (name.empty()) return 0;
+  if (names_.empty()) names_.assign(nameless + 1, '\0');
+  if (name.empty()) return nameless;
   const auto at = static_cast<std::uint32_t>(names_.size());
   names_.append(name).push_back('\0');
   return at;
@@ -214,11 +226,12 @@ void Jitdump::make_room() {
   history_.for_each_name([&](std::uint32_t name) { used.push_back(name); });
   std::ranges::sort(used);
   used.erase(std::ranges::unique(used).begin(), used.end());
-  std::string names(1, '\0');
+  std::string names(nameless + 1, '\0');
   std::vector<std::uint32_t> moved;
   for (const std::uint32_t name : used) {
-    moved.push_back(name == 0 ? 0 : static_cast<std::uint32_t>(names.size()));
-    if (name != 0) names.append(names_.c_str() + name).push_back('\0');
+    const auto end = static_cast<std::uint32_t>(names.size());
+    moved.push_back(name <= nameless ? name : end);
+    if (name > nameless) names.append(names_.c_str() + name).push_back('\0');
   }
   const auto place_of = [&](std::uint32_t name) {
     const auto at = std::ranges::lower_bound(used, name);
@@ -232,13 +245,21 @@ void Jitdump::make_room() {
   names_ = std::move(names);
 }
 
-std::optional<CodeSymbol> Jitdump::find(std::uint64_t address,
-                                        std::uint64_t time_ns) const {
-  const auto version = history_.find(address, time_ns);
-  if (!version || version->name == 0) return std::nullopt;
-  return CodeSymbol{.name = names_.c_str() + version->name,
-                    .start = version->start,
-                    .size = version->size};
+std::expected<CodeSymbol, Reason> Jitdump::find(std::uint64_t address,
+                                                std::uint64_t from_ns,
+                                                std::uint64_t to_ns) const {
+  std::optional<CodeSymbol> found;
+  for (const auto& version : history_.find(address, from_ns, to_ns)) {
+    if (version.name == no_code) continue;
+    const CodeSymbol next = {
+        .name = name_of(version), .start = version.start, .size = version.size};
+    if (found && found->name != next.name) {
+      return std::unexpected(Reason::mapping_changed);
+    }
+    found = next;
+  }
+  if (!found || found->name.empty()) return std::unexpected(Reason::none);
+  return *found;
 }
 
 std::size_t Jitdump::memory() const {

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <expected>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,16 +37,20 @@ class Jitdump {
   static std::expected<Jitdump, Reason> open(
       UniqueFd fd, std::uint32_t pid, CodeLimits limits = default_limits);
 
-  // Reads what was appended since the last time; whole records only, the rest
+  // Reads what was appended since the last time, about `most_bytes` of it at
+  // most, and tells how many bytes that was; whole records only, the rest
   // comes next time. A file that was written anew is read anew. Without news
   // it costs 3 us; else under 1 us a record, and a pass over all that is
   // known.
-  void refresh(std::uint64_t most_bytes = all_bytes);
+  std::uint64_t refresh(std::uint64_t most_bytes = all_bytes);
 
-  // The function that was at `address` at that time of CLOCK_MONOTONIC, by the
-  // latest record until then. Cost: code_history.h.
-  [[nodiscard]] std::optional<CodeSymbol> find(std::uint64_t address,
-                                               std::uint64_t time_ns) const;
+  // The function that was at `address` at some time of [from_ns, to_ns] of
+  // CLOCK_MONOTONIC. Fails with `mapping_changed` where functions of two names
+  // were there in that time, and with `none` where nothing is known. Where code
+  // was not yet or no longer is no second answer: nothing can have been sampled
+  // there then. Cost: code_history.h.
+  [[nodiscard]] std::expected<CodeSymbol, Reason> find(
+      std::uint64_t address, std::uint64_t from_ns, std::uint64_t to_ns) const;
 
   // Why nothing is read (any more): `jitdump_refused` when it is no jitdump or
   // another process's, `jitdump_clock`, or `corrupt` from some record on; what
@@ -68,20 +71,23 @@ class Jitdump {
   void clear();
   std::uint64_t take_header(Window& window);
   std::uint64_t take_records(Window& window, std::uint64_t at,
-                             std::uint64_t end);
+                             std::uint64_t stop, std::uint64_t end);
   void take_load(std::string_view record, std::uint64_t time_ns);
   void take_move(std::string_view record, std::uint64_t time_ns);
   void place(std::uint64_t start, std::uint64_t size, std::uint64_t time_ns,
              std::uint32_t name);
   std::uint32_t keep_name(std::string_view name);
   void make_room();
+  [[nodiscard]] const char* name_of(const CodeHistory::Version& version) const {
+    return names_.c_str() + version.name;
+  }
 
   GrowingFile file_;
   std::uint32_t pid_;
   CodeLimits limits_;
   Reason reason_ = Reason::none;
   std::uint64_t forgotten_ = 0;
-  CodeHistory history_;  // names are offsets into names_; 0 is none
+  CodeHistory history_;  // names are offsets into names_; 0 is no code
   std::string names_;    // each ends with NUL
   std::map<std::uint64_t, std::uint32_t> name_by_index_;  // for moves
 };

@@ -58,12 +58,13 @@ std::expected<PerfMap, Reason> PerfMap::open(UniqueFd fd, CodeLimits limits) {
   return PerfMap(*std::move(file), limits);
 }
 
-void PerfMap::refresh(std::uint64_t most_bytes) {
+std::uint64_t PerfMap::refresh(std::uint64_t most_bytes) {
   if (file_.restart_if_rewritten()) clear();
   std::uint64_t at = file_.position();
   const std::uint64_t end = file_.size();
-  if (at == end) return;
+  const std::uint64_t before = at;
   const std::uint64_t stop = file_.stop_after(most_bytes);
+  if (at == stop) return 0;
   std::vector<char> buffer(std::min<std::uint64_t>(chunk_size, end - at));
   while (at < stop) {
     const std::size_t want = std::min<std::uint64_t>(buffer.size(), end - at);
@@ -79,6 +80,7 @@ void PerfMap::refresh(std::uint64_t most_bytes) {
   }
   file_.consume(at);
   ranges_.settle();
+  return at - before;
 }
 
 void PerfMap::clear() {

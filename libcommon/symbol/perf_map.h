@@ -20,7 +20,8 @@ namespace sightline::symbol {
 // A runtime appends a line for each function it generates: `START SIZE NAME`,
 // both numbers hexadecimal, the name all the rest, with blanks in it
 // (tools/perf/Documentation/jit-interface.txt in the kernel's sources). Nothing
-// says when code went away: where lines overlap, the later one is right. A `0x`
+// says when code came or went: an address has the name of what lies there when
+// the map is read, and where lines overlap, the later one is right. A `0x`
 // before a number is taken too, since some runtimes write it. Lines of
 // another form are passed over.
 //
@@ -36,12 +37,13 @@ class PerfMap {
   static std::expected<PerfMap, Reason> open(
       UniqueFd fd, CodeLimits limits = default_limits);
 
-  // Reads what was appended since the last time; whole lines only, the rest
+  // Reads what was appended since the last time, and tells how many bytes that
+  // was; whole lines only, the rest
   // comes next time, as does what is beyond about `most_bytes`. A file that was
   // written anew is read anew. Without news it costs 2 us; else under 1 us a
   // line, and now and then a pass over all that is known. Ten million lines at
   // once take some seconds.
-  void refresh(std::uint64_t most_bytes = all_bytes);
+  std::uint64_t refresh(std::uint64_t most_bytes = all_bytes);
 
   // The function that holds `address`, by the last line that says so.
   // O(log n).

@@ -33,9 +33,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
     std::abort();
   }
   for (std::uint64_t address = 0; address < 0x4000; address += 0x7) {
-    const std::uint64_t time = address % 8 == 0 ? ~0ULL : address % 8;
-    const auto one = grown->find(address, time);
-    const auto other = whole->find(address, time);
+    const std::uint64_t from = address % 8;
+    const std::uint64_t to = from == 0 ? ~0ULL : from + 3;
+    const auto one = grown->find(address, from, to);
+    const auto other = whole->find(address, from, to);
     if (one.has_value() != other.has_value()) std::abort();
     if (one && (one->name != other->name || address < one->start ||
                 address - one->start >= one->size)) {

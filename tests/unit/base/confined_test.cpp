@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/confined.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/fuse.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
+#include <thread>
 
 #include "base/file.h"
 
@@ -85,6 +92,109 @@ TEST_F(ConfinedTest, OnlyRegularFilesAreOpened) {
   EXPECT_EQ(open_regular(-1, "/dev/null").error().err, EINVAL);
   EXPECT_EQ(open_regular(-1, "/proc/version").error().err, EINVAL);
   EXPECT_EQ(open_regular(-1, "/sys/kernel/notes").error().err, EINVAL);
+}
+
+// The same, where everybody may write.
+TEST_F(ConfinedTest, InADirectoryNoLinkIsFollowed) {
+  const auto why_not = [this](const std::string& in, const std::string& name) {
+    auto fd = open_in_directory(root_.get(), in, name);
+    return fd ? 0 : fd.error().err;
+  };
+  EXPECT_EQ(why_not("/tmp", "file"), 0);
+  EXPECT_EQ(why_not("/tmp", "absent"), ENOENT);
+  EXPECT_EQ(why_not("/absent", "file"), ENOENT);
+  fs::create_symlink("file", place_ / "root/tmp/link");
+  EXPECT_EQ(why_not("/tmp", "link"), ELOOP) << "not even inside";
+  fs::create_directory_symlink("tmp", place_ / "root/var");
+  EXPECT_EQ(why_not("/var", "file"), ELOOP);
+  EXPECT_EQ(why_not("/tmp", "../../secret"), EXDEV);
+  ASSERT_EQ(::mkfifo((place_ / "root/tmp/fifo").c_str(), 0600), 0);
+  EXPECT_EQ(why_not("/tmp", "fifo"), EINVAL);
+}
+
+// A user's process that serves one file, which is mounted over /tmp/file.
+class ServedFileTest : public ConfinedTest {
+ protected:
+  void SetUp() override {
+    ConfinedTest::SetUp();
+    device_.reset(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
+    target_ = place_ / "root/tmp/file";
+    const auto options = "fd=" + std::to_string(device_.get()) +
+                         ",rootmode=100000,user_id=0,group_id=0";
+    mounted_ = device_ && ::mount("test", target_.c_str(), "fuse",
+                                  MS_NOSUID | MS_NODEV, options.c_str()) == 0;
+    if (!mounted_) GTEST_SKIP() << "FUSE cannot be mounted here";
+  }
+  void TearDown() override {
+    if (mounted_) ::umount2(target_.c_str(), MNT_DETACH);
+    // Its reads end with the mount.
+    if (server_.joinable()) server_.join();
+    ConfinedTest::TearDown();
+  }
+
+  void serve() {
+    std::array<char, FUSE_MIN_READ_BUFFER * 16> buffer{};
+    while (::read(device_.get(), buffer.data(), buffer.size()) > 0) {
+      fuse_in_header request{};
+      std::memcpy(&request, buffer.data(), sizeof request);
+      asked_.insert(request.opcode);
+      answer(request);
+    }
+  }
+  void answer(const fuse_in_header& request) {
+    fuse_init_out init{};
+    init.major = FUSE_KERNEL_VERSION;
+    init.minor = 31;
+    fuse_attr_out attributes{};
+    attributes.attr.ino = FUSE_ROOT_ID;
+    attributes.attr.mode = S_IFREG | 0644;
+    attributes.attr.nlink = 1;
+    switch (request.opcode) {
+      case FUSE_INIT:
+        return reply(request, 0, init);
+      case FUSE_GETATTR:
+        return reply(request, 0, attributes);
+      case FUSE_STATFS:
+        return reply(request, 0, fuse_statfs_out{});
+      default:
+        return reply(request, -EIO, init);
+    }
+  }
+  template <typename Body>
+  void reply(const fuse_in_header& request, int error, const Body& body) {
+    const std::size_t size = error == 0 ? sizeof body : 0;
+    const fuse_out_header header = {
+        .len = static_cast<std::uint32_t>(sizeof header + size),
+        .error = error,
+        .unique = request.unique};
+    std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
+    bytes.append(reinterpret_cast<const char*>(&body), size);
+    EXPECT_EQ(::write(device_.get(), bytes.data(), bytes.size()),
+              static_cast<ssize_t>(bytes.size()));
+  }
+
+  UniqueFd device_;
+  std::string target_;
+  bool mounted_ = false;
+  std::thread server_;
+  std::set<std::uint32_t> asked_;
+};
+
+TEST_F(ServedFileTest, IsNotOpened) {
+  server_ = std::thread([this] { serve(); });
+  EXPECT_EQ(read("/tmp/file"), std::to_string(EREMOTE));
+  ASSERT_EQ(::umount2(target_.c_str(), MNT_DETACH), 0);
+  server_.join();
+  mounted_ = false;
+  EXPECT_FALSE(asked_.contains(FUSE_OPEN));
+  EXPECT_FALSE(asked_.contains(FUSE_READ));
+}
+
+// Nobody answers: whoever asked would wait for ever.
+TEST_F(ServedFileTest, InADirectoryItIsNotEvenAskedFor) {
+  auto fd = open_in_directory(root_.get(), "/tmp", "file");
+  ASSERT_FALSE(fd);
+  EXPECT_EQ(fd.error().err, EXDEV);
 }
 
 TEST_F(ConfinedTest, TheRootStaysUsableWithoutItsName) {

@@ -25,6 +25,20 @@ std::uint32_t slow_find(const std::vector<Version>& all, std::uint64_t address,
   return best == nullptr ? 0 : best->name;
 }
 
+// At every time in turn.
+std::vector<std::uint32_t> slow_find_all(const std::vector<Version>& all,
+                                         std::uint64_t address,
+                                         std::uint64_t from, std::uint64_t to) {
+  std::vector<std::uint32_t> names;
+  for (std::uint64_t time = from; time <= to; ++time) {
+    const std::uint32_t name = slow_find(all, address, time);
+    if (name != 0 && (names.empty() || names.back() != name)) {
+      names.push_back(name);
+    }
+  }
+  return names;
+}
+
 TEST(CodeHistory, EqualsAPlainSearchWhileItGrowsAndForgets) {
   std::mt19937 random(1);
   CodeHistory history;
@@ -46,8 +60,12 @@ TEST(CodeHistory, EqualsAPlainSearchWhileItGrowsAndForgets) {
     for (unsigned i = 0; i < 300; ++i) {
       const std::uint64_t address = random() % 1200;
       const std::uint64_t time = random() % 110;
-      const auto found = history.find(address, time);
-      ASSERT_EQ(found ? found->name : 0, slow_find(all, address, time));
+      const std::uint64_t to = time + random() % 20;
+      std::vector<std::uint32_t> names;
+      for (const Version& version : history.find(address, time, to)) {
+        names.push_back(version.name);
+      }
+      ASSERT_EQ(names, slow_find_all(all, address, time, to));
     }
   }
 }
@@ -59,8 +77,9 @@ TEST(CodeHistory, TooManyVersionsOfOnePlaceSayNothingAndTakeNoTime) {
   }
   history.add({.start = 0x10, .size = 8, .time_ns = 5, .name = 2});
   history.settle();
-  for (int i = 0; i < 1'000; ++i) EXPECT_FALSE(history.find(0x1000, ~0ULL));
-  EXPECT_EQ(history.find(0x17, 5)->name, 2U);
+  for (int i = 0; i < 1'000; ++i)
+    EXPECT_TRUE(history.find(0x1000, 0, ~0ULL).empty());
+  EXPECT_EQ(history.find(0x17, 5, 5).at(0).name, 2U);
 }
 
 }  // namespace

@@ -12,13 +12,13 @@ class JitdumpImage {
  public:
   static constexpr std::uint32_t pid = 42;
 
-  explicit JitdumpImage(std::uint64_t flags = 0) {
+  explicit JitdumpImage(std::uint64_t flags = 0, std::uint32_t of = pid) {
     put<std::uint32_t>(0x4A695444);
     put<std::uint32_t>(1);
     put<std::uint32_t>(40);
     put<std::uint32_t>(62);
     put<std::uint32_t>(0);
-    put(pid);
+    put(of);
     put<std::uint64_t>(1);
     put(flags);
   }

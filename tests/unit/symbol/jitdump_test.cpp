@@ -34,7 +34,7 @@ struct Growing {
   }
   [[nodiscard]] std::string name(std::uint64_t address,
                                  std::uint64_t time = end_of_time) const {
-    const auto found = dump.find(address, time);
+    const auto found = dump.find(address, time, time);
     return std::string(found ? found->name : "-");
   }
 
@@ -52,7 +52,7 @@ TEST(Jitdump, NamesAnAddressFromWhenItWasLoaded) {
   EXPECT_EQ(file.name(0x1000, 99), "-");
   EXPECT_EQ(file.name(0xfff), "-");
   EXPECT_EQ(file.name(0x1020), "-");
-  const auto found = file.dump.find(0x101f, 100);
+  const auto found = file.dump.find(0x101f, 100, 100);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->name, "a b");
   EXPECT_EQ(found->start, 0x1000U);
@@ -71,6 +71,45 @@ TEST(Jitdump, AnAddressThatIsUsedAgainHasTheNameOfItsTime) {
   EXPECT_EQ(file.name(0x1008, 300), "third");
   EXPECT_EQ(file.name(0x1007, 300), "same time");
   EXPECT_EQ(file.name(0x1010, 300), "first");
+}
+
+// A function is asked for with a span of time, since samples are counted so.
+TEST(Jitdump, OneNameInTheWholeTimeIsAnAnswerAndTwoAreNot) {
+  const Growing file(JitdumpImage()
+                         .load(100, 0x1000, 16, 1, "f")
+                         .load(200, 0x1000, 16, 2, "f")
+                         .load(300, 0x1000, 16, 3, "g")
+                         .move(400, 0x1000, 0x9000, 16, 3)
+                         .load(500, 0x1000, 16, 4, "")
+                         .load(600, 0x1000, 16, 5, "h"));
+  const auto asked = [&file](std::uint64_t from, std::uint64_t to) {
+    const auto found = file.dump.find(0x1000, from, to);
+    return std::string(found ? found->name : text(found.error()));
+  };
+  EXPECT_EQ(asked(0, 99), "");
+  EXPECT_EQ(asked(0, 150), "f") << "nothing can be sampled before it is there";
+  EXPECT_EQ(asked(100, 299), "f") << "compiled anew";
+  EXPECT_EQ(asked(299, 300), "mapping changed");
+  EXPECT_EQ(asked(0, 1000), "mapping changed");
+  EXPECT_EQ(asked(300, 499), "g") << "nor after it went away";
+  EXPECT_EQ(asked(400, 499), "");
+  EXPECT_EQ(asked(300, 500), "mapping changed") << "it has no name, but is";
+  EXPECT_EQ(asked(550, 600), "mapping changed");
+  EXPECT_EQ(asked(600, 700), "h");
+}
+
+TEST(Jitdump, ARecordOfMoreThanIsReadAtOnceIsTaken) {
+  JitdumpImage image;
+  image.load(1, 0x1000, 16, 1, std::string(1000, 'n'));
+  image.load(1, 0x2000, 16, 2, "behind");
+  auto dump = Jitdump::open(memory_file(image.bytes_), JitdumpImage::pid);
+  ASSERT_TRUE(dump);
+  EXPECT_GT(dump->refresh(100), 1000U);
+  EXPECT_TRUE(dump->find(0x1000, 1, 1));
+  EXPECT_FALSE(dump->find(0x2000, 1, 1));
+  EXPECT_EQ(dump->refresh(0), 0U);
+  dump->refresh(100);
+  EXPECT_TRUE(dump->find(0x2000, 1, 1));
 }
 
 // Threads of a runtime write their records in no strict order.
@@ -93,7 +132,7 @@ TEST(Jitdump, CodeThatMovedIsWhereItWentTo) {
   EXPECT_EQ(file.name(0x105f, 200), "a");
   EXPECT_EQ(file.name(0x105f, 300), "-");
   EXPECT_EQ(file.name(0x5000, 300), "a");
-  EXPECT_EQ(file.dump.find(0x5001, 300)->start, 0x5000U);
+  EXPECT_EQ(file.dump.find(0x5001, 300, 300)->start, 0x5000U);
   EXPECT_EQ(file.name(0xa000), "-");
 }
 
@@ -260,10 +299,11 @@ TEST(Jitdump, WhatIsTooMuchLeavesTheNewest) {
     dump->refresh();
     EXPECT_LE(dump->size(), 100U);
     EXPECT_EQ(dump->size() + dump->forgotten(), 1600U + 200);
-    EXPECT_EQ(dump->find(1599 * 64, end_of_time)->name, "f1599");
-    EXPECT_FALSE(dump->find(1584 * 64, end_of_time));
-    EXPECT_EQ(dump->find((1584 + 1600) * 64, end_of_time)->name, "f1584");
-    EXPECT_FALSE(dump->find(64, end_of_time));
+    EXPECT_EQ(dump->find(1599 * 64, end_of_time, end_of_time)->name, "f1599");
+    EXPECT_FALSE(dump->find(1584 * 64, end_of_time, end_of_time));
+    EXPECT_EQ(dump->find((1584 + 1600) * 64, end_of_time, end_of_time)->name,
+              "f1584");
+    EXPECT_FALSE(dump->find(64, end_of_time, end_of_time));
   }
 }
 

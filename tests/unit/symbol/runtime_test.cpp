@@ -123,10 +123,10 @@ TEST(Runtime, NodesJitdumpNamesWhatItsPerfMapNames) {
   for (const std::string& line : lines_of(node.map())) {
     if (line.find("hotFibonacci") == std::string::npos) continue;
     const std::uint64_t start = std::strtoull(line.c_str(), nullptr, 16);
-    const auto found = dump->find(start, ~0ULL);
+    const auto found = dump->find(start, ~0ULL, ~0ULL);
     named += found && found->name.find("hotFibonacci") != std::string::npos;
-    EXPECT_FALSE(dump->find(start, 1));
-    EXPECT_TRUE(code.find(start, ~0ULL));
+    EXPECT_FALSE(dump->find(start, 1, 1));
+    EXPECT_TRUE(code.find(start, ~0ULL, ~0ULL));
   }
   EXPECT_GT(named, 0U);
 }
