@@ -63,6 +63,25 @@ C
   [ "$(grep -c 'middle\|code\.c' plain.folded)" -eq 0 ]
 }
 
+@test "debug information that is corrupt is told once, and where it is missing" {
+  inlining_c >code.c
+  gcc -O2 -g -fno-omit-frame-pointer -o code code.c
+  # Nothing but the sections' bytes is bent.
+  python3 - <<'PY'
+import re, subprocess
+text = subprocess.run(["readelf", "-SW", "code"], capture_output=True,
+                      text=True, check=True).stdout
+data = bytearray(open("code", "rb").read())
+for row in re.finditer(r"\.debug_(?:info|line|abbrev)\s+\S+\s+\w+\s+(\w+)\s+(\w+)", text):
+    at, size = int(row[1], 16), int(row[2], 16)
+    data[at:at + size] = b"\xff" * size
+open("code", "wb").write(data)
+PY
+  cpuprof -F 999 --line -o out.json -- ./code 2>err
+  [ "$(samples '.frames[-1] | .object == "code" and .name != null and .file_reason == "corrupt debug information" and .line_reason == .file_reason' out.json)" -gt 200 ]
+  [ "$(grep -c '^cpuprof: code: corrupt debug information$' err)" -eq 1 ]
+}
+
 @test "a stripped program, named by its debug file beside it" {
   inlining_c >code.c
   gcc -O2 -g -fno-omit-frame-pointer -o code code.c

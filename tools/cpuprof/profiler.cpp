@@ -312,8 +312,6 @@ void Profiler::add_idle_time(const Reading& reading) {
     add_idle_samples(use.cpu, idle > found ? idle - found : 0);
   }
   names_->resolve(collector_->profile().frames());
-  progress_.clear();
-  say_source_problems();
 }
 
 // `all` of this span, of which a snapshot may have added some before.
@@ -384,6 +382,8 @@ Status Profiler::report(ReportKind kind) {
   SL_CHECK(collector_->drain());
   reading.ledger = SL_TRY(current_ledger());
   names_->resolve(collector_->profile().frames());
+  progress_.clear();
+  say_source_problems();
   auto span = span_until(reading);
   if (kind == ReportKind::final) {
     span.ledger[LEDGER_unaccounted] = unaccounted(reading.ledger);
