@@ -103,8 +103,7 @@ void Table::on_exit(std::uint32_t pid, std::uint64_t time_ns) {
   current_life(pid).exit_ns = time_ns;
 }
 
-void Table::take_snapshot(std::uint32_t pid, Image& image) {
-  auto maps = read_maps(pid);
+void Table::take_snapshot(const Maps& maps, Image& image) {
   image.snapshot_ns = monotonic_ns();
   image.checked_ns = image.snapshot_ns;
   if (!maps) {
@@ -139,18 +138,19 @@ void Table::see(const ImageSeen& seen) {
   image.root_known = root.has_value();
   image.root = root.value_or(nullptr);
   image.namespace_pid = read_namespace_pid(seen.key.pid).value_or(0);
-  if (!image.space) take_snapshot(seen.key.pid, image);
-  capture_files(seen.key.pid, image.root);
+  // From /proc also where the side-band knows, whose latest records have not
+  // settled yet.
+  auto maps = read_maps(seen.key.pid);
+  if (!image.space) take_snapshot(maps, image);
+  if (maps) capture_files(seen.key.pid, *maps, image.root);
 }
 
 // What may be gone by the time that a name is wanted: all files of another
 // root, which ends with its container; of our own the program itself, which
-// who builds and tests software deletes as soon as it has run. Read from /proc,
-// because the side-band's latest records have not settled yet.
-void Table::capture_files(std::uint32_t pid, const Root& root) {
-  auto maps = read_maps(pid);
-  if (!maps) return;
-  for (const auto& line : *maps) {
+// who builds and tests software deletes as soon as it has run.
+void Table::capture_files(std::uint32_t pid, const std::vector<MapsLine>& maps,
+                          const Root& root) {
+  for (const auto& line : maps) {
     auto object = objects_.intern(line.file);
     if (object < first_file_object) continue;
     objects_.capture(object, pid, line.start, line.end, root);

@@ -123,8 +123,10 @@ class Table {
   Life& current_life(std::uint32_t pid);
   Image& image_of(Seen& seen);
   std::shared_ptr<Image> image_at(std::uint32_t pid, std::uint64_t time_ns);
-  void take_snapshot(std::uint32_t pid, Image& image);
-  void capture_files(std::uint32_t pid, const Root& root);
+  using Maps = Result<std::vector<MapsLine>>;
+  void take_snapshot(const Maps& maps, Image& image);
+  void capture_files(std::uint32_t pid, const std::vector<MapsLine>& maps,
+                     const Root& root);
   static bool inherit_space(Image& image);
   static AddressSpace& own_space(Image& image);
   bool recheck(const ImageKey& key, const Seen& seen, Image& image);
