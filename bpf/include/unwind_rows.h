@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// Unwinding without frame pointers: what a program's .eh_frame says, as rows
+// that the kernel half can search. Plain types and pure functions that both
+// halves compile; who fills them is libcommon/unwind.
+//
+//   process ──▶ space: its executable mappings, by address
+//                 │ mapping: which object, and its bias
+//                 ▼
+//   object ──▶ pages: one entry for each 64 KiB of its code
+//                 │
+//                 ▼
+//   rows of that page, by address ──▶ rule: how to find the caller
+//
+// Spaces, page tables and rows lie in one store of 32-bit words: shards of
+// 1 MiB that are added when they are needed, each of blocks of 32 KiB. What is
+// searched lies within one block, so that a search is a walk inside one map
+// value and no lookup for each step.
+#pragma once
+
+#include <linux/types.h>
+
+#ifdef __cplusplus
+#define UNWIND_ASSERT(...) static_assert(__VA_ARGS__)
+#else
+#define UNWIND_ASSERT(...) _Static_assert(__VA_ARGS__)
+#endif
+
+#define UNWIND_BLOCK_WORDS 8192  // 32 KiB: one value of a shard's array
+#define UNWIND_SHARD_BLOCKS 32   // 1 MiB: one array
+#define UNWIND_SHARD_WORDS (UNWIND_BLOCK_WORDS * UNWIND_SHARD_BLOCKS)
+#define UNWIND_MAX_SHARDS 1024
+#define UNWIND_PAGE_BITS 16  // code addresses that one page entry stands for
+#define UNWIND_MAX_RULES 65536
+#define UNWIND_MAX_OBJECTS 16384
+
+// A row: where in its page it begins to hold, and its rule. Rows are sorted,
+// and compare as plain numbers. Each page with rows begins with one at 0, so
+// that nothing is looked up in the page before.
+typedef __u32 unwind_row;
+
+static inline unwind_row unwind_make_row(__u32 offset, __u32 rule) {
+  return offset << 16 | rule;
+}
+static inline __u32 unwind_row_offset(unwind_row row) { return row >> 16; }
+static inline __u32 unwind_row_rule(unwind_row row) { return row & 0xffff; }
+
+// 64 KiB of an object's code. No rows: nothing is known about it.
+struct unwind_page {
+  __u32 word;   // of the first row, in the store
+  __u32 count;  // at most UNWIND_BLOCK_WORDS, all in one block
+};
+
+// What the walk does where a row holds.
+enum unwind_kind {
+  UNWIND_NO_ROWS = 0,      // nothing is said of this code
+  UNWIND_END = 1,          // a thread begins here: the stack is whole
+  UNWIND_UNSUPPORTED = 2,  // said in a way that rules cannot express
+  UNWIND_FRAME = 3,        // an ordinary frame
+  UNWIND_PLT = 4,          // CFA = SP + 8, + 8 more late in a stub of 16 bytes
+  UNWIND_SIGNAL = 5,       // the kernel's signal frame: all registers lie in it
+};
+
+// How a register of the caller is found.
+enum unwind_saved {
+  UNWIND_SAME = 0,         // it still is in the register
+  UNWIND_AT_CFA = 1,       // saved at CFA + offset
+  UNWIND_AT_BASE = 2,      // saved at the rule's base register + offset
+  UNWIND_IN_REGISTER = 3,  // moved to another register
+  UNWIND_LOST = 4,         // its value is not kept
+};
+
+// The rows' rules, shared by all objects. Registers have their DWARF numbers
+// (x86-64: psABI figure 3.36; arm64: AADWARF64 4.1). Other registers than stack
+// and frame pointer hold their value only in the frame that was interrupted.
+struct unwind_rule {
+  __u8 kind;
+  __u8 base;         // of the CFA: CFA = base + cfa_offset, or, if deref,
+  __u8 deref;        //   *(base + cfa_offset) + cfa_add
+  __u8 fp;           // enum unwind_saved, of the frame pointer
+  __u8 fp_register;  // where it was moved to
+  __u8 ra;           // enum unwind_saved, of the return address
+  __u8 ra_register;
+  __u8 flags;
+  __s32
+      cfa_offset;  // of UNWIND_PLT: the first (address & 15) with 8 bytes more
+  __s32 fp_offset;
+  __s16 cfa_add;
+  __s16 ra_offset;
+};
+
+#define UNWIND_RULE_SIGNED_RA 1  // arm64: the saved address carries a signature
+
+// Rules that are the same in every table.
+#define UNWIND_RULE_NO_ROWS 0
+#define UNWIND_RULE_END 1
+#define UNWIND_RULE_UNSUPPORTED 2
+#define UNWIND_FIRST_RULE 3
+
+// What there is of an object (a program, a library, the vDSO).
+enum unwind_object_state {
+  UNWIND_PENDING = 0,  // its rows are not loaded yet
+  UNWIND_LOADED = 1,
+  UNWIND_FRAME_POINTERS = 2,  // it has none: generated code, no .eh_frame
+  UNWIND_LEFT_OUT = 3,        // no room
+};
+
+// Published in two steps: everything else first, the state then.
+struct unwind_object {
+  __u32 pages_word;  // its unwind_pages in the store; may span blocks
+  __u32 page_count;
+  __u32 first_page;  // address >> UNWIND_PAGE_BITS
+  __u32 state;
+};
+
+// An executable mapping. Six words; a space's are sorted and in one block.
+struct unwind_mapping {
+  __u64 start;
+  __u64 bias;    // mapped address - address in the object
+  __u32 length;  // in pages of 4 KiB
+  __u32 object;
+};
+
+#define UNWIND_MAPPING_WORDS 6
+#define UNWIND_MAX_MAPPINGS (UNWIND_BLOCK_WORDS / UNWIND_MAPPING_WORDS)
+
+// A process's mappings, found by its PID. It is another process's, or an
+// earlier image's, where start_ns or exec_id are not the task's.
+struct unwind_space {
+  __u64 start_ns;
+  __u32 exec_id;
+  __u32 any_image;  // found in /proc, which tells neither: both are unknown
+  __u32 word;
+  __u32 count;
+};
+
+UNWIND_ASSERT(sizeof(struct unwind_page) == 8, "no padding");
+UNWIND_ASSERT(sizeof(struct unwind_rule) == 20, "no padding");
+UNWIND_ASSERT(sizeof(struct unwind_object) == 16, "no padding");
+UNWIND_ASSERT(sizeof(struct unwind_mapping) == 4 * UNWIND_MAPPING_WORDS,
+              "no padding");
+UNWIND_ASSERT(sizeof(struct unwind_space) == 24, "no padding");
