@@ -90,11 +90,13 @@ Result<ProcessStat> parse_stat(std::string_view text) {
   if (fields.size() < 20 || fields[0].size() != 1) return malformed;
   auto parent = parse_number(fields[1], 0, UINT32_MAX);
   auto flags = parse_number(fields[6], 0, UINT64_MAX);
+  auto user = parse_number(fields[11], 0, INT64_MAX);
+  auto system = parse_number(fields[12], 0, INT64_MAX);
   auto start = parse_number(fields[19], 0, UINT64_MAX);
-  if (!parent || !flags || !start) return malformed;
+  if (!parent || !flags || !user || !system || !start) return malformed;
   return ProcessStat{std::string(text.substr(open + 1, close - open - 1)),
                      fields[0][0], static_cast<std::uint32_t>(*parent), *start,
-                     (*flags & kernel_thread_flag) != 0};
+                     (*flags & kernel_thread_flag) != 0, *user + *system};
 }
 
 Result<ProcessStat> read_stat(std::uint32_t pid) {
