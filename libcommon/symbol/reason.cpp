@@ -71,6 +71,10 @@ std::string_view text(Reason reason) {
       return "debug information took too long";
     case Reason::debug_info_large:
       return "debug information too large";
+    case Reason::no_unwind_info:
+      return "no unwind information";
+    case Reason::unwind_info_large:
+      return "unwind information too large";
   }
   return "unknown";
 }

@@ -42,6 +42,8 @@ enum class Reason : std::uint8_t {
   corrupt_debug_info,  // reading it ended the process that did
   debug_info_late,     // reading it took longer than it may
   debug_info_large,    // reading it took more memory than it may
+  no_unwind_info,      // nothing says how its functions find their callers
+  unwind_info_large,   // more of that than is read
 };
 
 // A short lower-case phrase for people ("stripped", "process exited"), fit to
