@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/units.h"
 #include "process/objects.h"
 #include "unwind/builder.h"
 #include "unwind/store.h"

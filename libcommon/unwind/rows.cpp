@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "unwind/rows.h"
 
+#include <elf.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -27,18 +29,17 @@ constexpr std::uint64_t most_padding = 15;
 // Appends rows in order of address, and keeps what pages promise.
 class RowWriter {
  public:
-  RowWriter(Rows& into, std::uint64_t first_address, std::uint64_t most_rows)
+  RowWriter(Rows& into, std::uint64_t first_place, std::uint64_t most_rows)
       : into_(into), most_rows_(most_rows) {
     into_.first_page =
-        static_cast<std::uint32_t>(first_address >> UNWIND_PAGE_BITS);
+        static_cast<std::uint32_t>(first_place >> UNWIND_PAGE_BITS);
   }
 
-  // The rule holds from `address` on.
-  void add(std::uint64_t address, std::uint32_t rule) {
+  // The rule holds from `place` in the file on.
+  void add(std::uint64_t place, std::uint32_t rule) {
     if (rule == rule_) return;
-    const std::uint64_t index =
-        (address >> UNWIND_PAGE_BITS) - into_.first_page;
-    const auto offset = static_cast<std::uint32_t>(address & offset_mask);
+    const std::uint64_t index = (place >> UNWIND_PAGE_BITS) - into_.first_page;
+    const auto offset = static_cast<std::uint32_t>(place & offset_mask);
     // A page that would say nothing but this needs no rows.
     const bool ends_before = rule == UNWIND_RULE_NO_ROWS && offset == 0;
     open_pages(ends_before ? index : index + 1);
@@ -91,13 +92,43 @@ class RowWriter {
   bool full_ = false;
 };
 
+// Where in the file the code of an address lies. The index has none but those
+// in executable segments.
+class Places {
+ public:
+  explicit Places(const ElfFile& file) : file_(file) {}
+
+  // Address less place, the same for the whole of a segment.
+  std::uint64_t difference_at(std::uint64_t address) {
+    if (address - segment_.address >= segment_.file_size) find(address);
+    return segment_.address - segment_.offset;
+  }
+
+ private:
+  void find(std::uint64_t address) {
+    for (const auto& segment : file_.segments()) {
+      if (segment.type != PT_LOAD || (segment.flags & PF_X) == 0 ||
+          address - segment.address >= segment.file_size) {
+        continue;
+      }
+      segment_ = segment;
+    }
+  }
+
+  const ElfFile& file_;
+  symbol::Segment segment_ = {};
+};
+
 // Runs one function after the other into rows.
 class RowBuilder {
  public:
-  RowBuilder(const FrameIndex& index, Rows& into, std::uint64_t most_rows)
+  RowBuilder(const ElfFile& object, const FrameIndex& index, Rows& into,
+             std::uint64_t most_rows)
       : index_(index),
         into_(into),
-        writer_(into, index.functions.front().start, most_rows),
+        places_(object),
+        difference_(places_.difference_at(index.functions.front().start)),
+        writer_(into, index.functions.front().start - difference_, most_rows),
         cies_(index.section),
         program_(index.section) {
     into_.rows.reserve(std::min(index.functions.size() * 8, most_rows));
@@ -108,22 +139,39 @@ class RowBuilder {
                                 << UNWIND_PAGE_BITS;
     for (const Function& function : index_.functions) {
       if (writer_.full()) break;
-      if (function.end() - start > most_code) {
+      if (!enter_segment(function)) continue;
+      if (function.end() - difference_ - start > most_code) {
         into_.reason = Reason::unwind_info_large;
         break;
       }
       add(function);
       ++into_.functions;
     }
-    writer_.add(covered_, UNWIND_RULE_NO_ROWS);
+    put(covered_, UNWIND_RULE_NO_ROWS);
     into_.rules = rules_.release();
   }
 
  private:
+  // Of two segments the one with higher addresses lies further behind in the
+  // file too. False where that is not so: what lies there has no rows.
+  bool enter_segment(const Function& function) {
+    const auto difference = places_.difference_at(function.start);
+    if (difference == difference_) return true;
+    if (function.start - difference < covered_ - difference_) return false;
+    put(covered_, UNWIND_RULE_NO_ROWS);
+    difference_ = difference;
+    covered_ = 0;
+    return true;
+  }
+
+  void put(std::uint64_t address, std::uint32_t rule) {
+    writer_.add(address - difference_, rule);
+  }
+
   // Where the first row of a function is put.
   std::uint64_t begin(const Function& function) {
     if (function.start - covered_ <= most_padding) return covered_;
-    if (covered_ != 0) writer_.add(covered_, UNWIND_RULE_NO_ROWS);
+    if (covered_ != 0) put(covered_, UNWIND_RULE_NO_ROWS);
     return function.start;
   }
 
@@ -136,22 +184,24 @@ class RowBuilder {
     const auto fde = common != nullptr
                          ? read_fde(index_.section, *header, common->cie)
                          : std::nullopt;
-    if (!fde) return writer_.add(at, UNWIND_RULE_UNSUPPORTED);
+    if (!fde) return put(at, UNWIND_RULE_UNSUPPORTED);
     program_.start(common->cie, common->initial, *fde, function.end());
     while (program_.next()) {
       if (program_.changed()) {
-        writer_.add(at, rules_.number_of(rule_of(index_.section, common->cie,
-                                                 program_.state())));
+        put(at, rules_.number_of(
+                    rule_of(index_.section, common->cie, program_.state())));
       }
       at = program_.row_end();
     }
     if (!program_.failed()) return;
-    writer_.add(at, UNWIND_RULE_UNSUPPORTED);
+    put(at, UNWIND_RULE_UNSUPPORTED);
     ++into_.malformed;
   }
 
   const FrameIndex& index_;
   Rows& into_;
+  Places places_;
+  std::uint64_t difference_;  // of addresses and places in this segment
   RowWriter writer_;
   CieCache cies_;
   Program program_;
@@ -172,7 +222,7 @@ Rows build_rows(const ElfFile& object, const ElfFile* debug,
   }
   rows.malformed = index->malformed;
   rows.reason = index->reason;
-  RowBuilder(*index, rows, limits.most_rows).build();
+  RowBuilder(object, *index, rows, limits.most_rows).build();
   rows.unsupported = static_cast<std::uint64_t>(
       std::ranges::count(rows.rows, UNWIND_RULE_UNSUPPORTED, unwind_row_rule));
   rows.pages.shrink_to_fit();

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/units.h"
 
 namespace sightline::unwind {
 namespace {
