@@ -357,17 +357,18 @@ void add_stack_options(OptionTable& table, CommonOptions& common) {
 }
 
 void add_unwind_options(OptionTable& table, CommonOptions& common) {
-  table.add({.name = "unwind",
-             .value = "MODE",
-             .help = "How user stacks are walked: auto (by call frame "
-                     "information, by frame pointers where there is none), fp "
-                     "(frame pointers only), dwarf (call frame information "
-                     "only), copy (stacks are copied and walked in user space) "
-                     "[auto].",
-             .group = "Stacks",
-             .completion = Completion::choice,
-             .choices = unwind_names(),
-             .set = [&common](auto value) { return set_unwind(common, value); }});
+  table.add(
+      {.name = "unwind",
+       .value = "MODE",
+       .help = "How user stacks are walked: auto (by call frame "
+               "information, by frame pointers where there is none), fp "
+               "(frame pointers only), dwarf (call frame information "
+               "only), copy (stacks are copied and walked in user space) "
+               "[auto].",
+       .group = "Stacks",
+       .completion = Completion::choice,
+       .choices = unwind_names(),
+       .set = [&common](auto value) { return set_unwind(common, value); }});
   table.add({.name = "unwind-memory",
              .value = "SIZE",
              .help = fmt::format("Kernel memory for call frame information, at "

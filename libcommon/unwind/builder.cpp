@@ -24,8 +24,8 @@ std::uint64_t thread_cpu_ns() {
 Rows rows_of(const symbol::ElfFile& file, const BuildJob& job) {
   auto rows = build_rows(file);
   if (rows.functions > 0) return rows;
-  auto debug = symbol::find_debug_file(
-      file, {.root = job.root.get(), .path = job.path});
+  auto debug =
+      symbol::find_debug_file(file, {.root = job.root.get(), .path = job.path});
   if (!debug) return rows;
   auto opened = symbol::ElfFile::open(std::move(debug->fd));
   return opened ? build_rows(file, &*opened) : rows;

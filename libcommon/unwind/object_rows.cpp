@@ -26,8 +26,7 @@ Result<ObjectRows> ObjectRows::open(Store& store, process::Objects& objects) {
 
 // A new store has room for these.
 Status ObjectRows::add_fixed() {
-  generated_code_ =
-      store_->add_object(UNWIND_FRAME_POINTERS).value_or(0);
+  generated_code_ = store_->add_object(UNWIND_FRAME_POINTERS).value_or(0);
   no_room_ = store_->add_object(UNWIND_LEFT_OUT).value_or(0);
   return {};
 }
@@ -125,7 +124,7 @@ Status ObjectRows::publish(const Built& built) {
   }
   // A program without a word about its frames may have frame pointers; of one
   // that cannot be read nothing is known.
-  bool readable = rows.reason == symbol::Reason::none;
+  bool readable = rows.reason == symbol::Reason::no_unwind_info;
   slot.state = readable ? UNWIND_FRAME_POINTERS : UNWIND_NO_INFORMATION;
   summary_.unreadable += readable ? 0 : 1;
   return store_->set_state(at->second, slot.state);

@@ -21,12 +21,12 @@ namespace sightline::unwind {
 
 // What was loaded since the start.
 struct LoadSummary {
-  std::uint64_t objects = 0;       // whose rows were made
+  std::uint64_t objects = 0;  // whose rows were made
   std::uint64_t functions = 0;
   std::uint64_t rows = 0;
-  std::uint64_t unsupported = 0;   // rows that rules cannot express
-  std::uint64_t unreadable = 0;    // files that could not be read
-  std::uint64_t left_out = 0;      // objects for which there was no room
+  std::uint64_t unsupported = 0;  // rows that rules cannot express
+  std::uint64_t unreadable = 0;   // files that could not be read
+  std::uint64_t left_out = 0;     // objects for which there was no room
   std::uint64_t waiting = 0;
   std::uint64_t build_cpu_ns = 0;
 };

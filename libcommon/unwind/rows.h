@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rows of one object (bpf/include/unwind_rows.h), made from its
-// .eh_frame or .debug_frame. Pure: a file goes in, tables come out. Code is told
-// by its offset in the file: that is all that a mapping tells of it.
+// .eh_frame or .debug_frame. Pure: a file goes in, tables come out. Code is
+// told by its offset in the file: that is all that a mapping tells of it.
 #pragma once
 
 #include <cstdint>

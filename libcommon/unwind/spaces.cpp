@@ -29,8 +29,7 @@ bool is_gone(std::uint32_t pid) {
 unwind_mapping make_mapping(const process::Mapping& from, std::uint32_t slot) {
   return {.start = from.start,
           .bias = from.start - from.file_offset,
-          .length =
-              static_cast<__u32>((from.end - from.start) / page_bytes),
+          .length = static_cast<__u32>((from.end - from.start) / page_bytes),
           .object = slot};
 }
 
@@ -64,16 +63,15 @@ void Spaces::on_fork(std::uint32_t pid, std::uint32_t parent) {
   processes_[pid] = {.held = std::move(held)};
 }
 
-Status Spaces::on_exec(std::uint32_t pid, std::uint64_t time_ns) {
+void Spaces::on_exec(std::uint32_t pid, std::uint64_t time_ns) {
   auto at = processes_.find(pid);
-  if (at == processes_.end()) return {};
+  if (at == processes_.end()) return;
   auto& process = at->second;
   process.held.clear();
-  if (process.seen_ns > time_ns) return {};  // the new image was met already
+  if (process.seen_ns > time_ns) return;  // the new image was met already
   process.start_ns = 0;
   // What was published after the exec was the old image's.
   if (process.published_ns > time_ns) store_.erase_space(pid);
-  return {};
 }
 
 void Spaces::on_map(std::uint32_t pid) {
@@ -131,8 +129,8 @@ Status Spaces::publish(std::uint32_t pid, Process& process) {
   if (now.space == nullptr) return {};
   std::vector<std::uint32_t> slots;
   auto mappings = SL_TRY(mappings_of(pid, now, slots));
-  bool known = !process.held.empty() &&
-               same(process.held.back()->mappings, mappings);
+  bool known =
+      !process.held.empty() && same(process.held.back()->mappings, mappings);
   if (!known) SL_CHECK(replace(process, std::move(mappings), slots));
   for (auto slot : slots) rows_.release(slot);
   if (process.held.empty()) return {};

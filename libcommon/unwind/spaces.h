@@ -28,7 +28,7 @@ class Spaces {
 
   // Side-band records, in the order of their time.
   void on_fork(std::uint32_t pid, std::uint32_t parent);
-  Status on_exec(std::uint32_t pid, std::uint64_t time_ns);
+  void on_exec(std::uint32_t pid, std::uint64_t time_ns);
   void on_map(std::uint32_t pid);
   void on_exit(std::uint32_t pid);
 
@@ -67,7 +67,7 @@ class Spaces {
     std::vector<std::shared_ptr<Published>> held = {};
     std::uint64_t start_ns = 0;  // 0: not known, as exec_id
     std::uint32_t exec_id = 0;
-    std::uint64_t seen_ns = 0;       // when that image was met
+    std::uint64_t seen_ns = 0;  // when that image was met
     std::uint64_t published_ns = 0;
     bool changed = false;
     bool ended = false;
