@@ -51,6 +51,9 @@ Result<ProcessStat> read_stat(std::uint32_t pid);
 Result<std::uint32_t> parse_namespace_pid(std::string_view status);
 Result<std::uint32_t> read_namespace_pid(std::uint32_t pid);
 
+// The process that a thread belongs to (Tgid: of /proc/TID/status).
+Result<std::uint32_t> read_process_of(int tid);
+
 // Every process there is now, ascending. Fails with errno (no /proc).
 Result<std::vector<std::uint32_t>> list_processes();
 
