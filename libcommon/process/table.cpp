@@ -250,6 +250,14 @@ std::optional<Table::Surroundings> Table::surroundings(const ImageKey& key) {
                       inherit_space(image) ? image.space.get() : nullptr};
 }
 
+const AddressSpace* Table::space_of(const ImageKey& key) {
+  auto at = seen_.find(key);
+  if (at == seen_.end() || key.pid == 0) return nullptr;
+  at->second.used_ns = monotonic_ns();
+  auto& image = image_of(at->second);
+  return inherit_space(image) ? image.space.get() : nullptr;
+}
+
 Location Table::locate(const ImageKey& key, std::uint64_t address,
                        std::uint64_t from_ns) {
   auto at = seen_.find(key);

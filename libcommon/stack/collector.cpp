@@ -70,6 +70,28 @@ Reason why_not_whole(stack_reason reason) {
   }
 }
 
+// Under what name a stack that is not whole is counted.
+std::optional<ledger_index> partial_for(stack_reason reason) {
+  switch (reason) {
+    case STACK_CUT:
+      return LEDGER_user_stack_cut;
+    case STACK_PENDING:
+      return LEDGER_user_stack_pending;
+    case STACK_LEFT_OUT:
+      return LEDGER_user_stack_left_out;
+    case STACK_NO_ROWS:
+      return LEDGER_user_stack_no_rows;
+    case STACK_UNSUPPORTED:
+      return LEDGER_user_stack_unsupported;
+    case STACK_UNREADABLE:
+      return LEDGER_user_stack_unreadable;
+    case STACK_NOT_CODE:
+      return LEDGER_user_stack_not_code;
+    default:
+      return std::nullopt;
+  }
+}
+
 // 0 and -1: a process that our PID namespace does not show (perf_event_pid,
 // kernel/events/core.c).
 bool is_outside(std::uint32_t pid) { return pid == 0 || pid == UINT32_MAX; }
@@ -119,6 +141,7 @@ Collector::Collector(const SampleMaps& maps, perf::Sideband sideband)
                sizeof(sample_value)}),
       processes_(objects_),
       generated_(processes_, objects_),
+      copies_(processes_, objects_),
       epoch_start_ns_(monotonic_ns()) {}
 
 Result<std::unique_ptr<Collector>> Collector::open(const SampleMaps& maps,
@@ -184,6 +207,9 @@ void Collector::on_ring_record(std::span<const std::byte> record) {
     case RECORD_STACK:
       on_stack(record);
       break;
+    case RECORD_COPY:
+      on_copy(record);
+      break;
     case RECORD_PRESSURE:
       pressure_ = true;
       break;
@@ -213,6 +239,21 @@ void Collector::on_stack(std::span<const std::byte> record) {
                   addresses);
 }
 
+// The process may have mapped something that is not published yet.
+void Collector::on_copy(std::span<const std::byte> record) {
+  if (copies_.add(record) && loader_) {
+    loader_->spaces().on_map(image_pid_of(record));
+  }
+}
+
+// A copy that was not taken in is a stack that is missing.
+void Collector::walk_copies() {
+  copies_.walk([this](std::uint64_t hash, const unwind::WalkedStack& stack) {
+    if (auto index = partial_for(stack.reason)) ++own_[*index];
+    dictionary_.add(hash, stack.reason, stack.frames);
+  });
+}
+
 Status Collector::drain() {
   pressure_ = false;
   *maps_.rows_in_epoch = 0;
@@ -224,6 +265,7 @@ Status Collector::drain() {
   // period that it waited for has let late records settle.
   read_sideband(std::max(now, epoch_end_ns_ - perf::Sideband::settle_ns));
   SL_CHECK(ring_->consume());
+  walk_copies();
   SL_CHECK(counts_.drain(
       [&](std::span<const std::byte> key, std::span<const std::byte> value) {
         add_row(read_as<sample_key>(key), read_as<sample_value>(value));

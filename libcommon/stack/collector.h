@@ -24,6 +24,7 @@
 #include "process/objects.h"
 #include "process/table.h"
 #include "sample.h"
+#include "stack/copied_stacks.h"
 #include "stack/dictionary.h"
 #include "stack/generated_code.h"
 #include "stack/profile.h"
@@ -98,6 +99,8 @@ class Collector {
   void on_ring_record(std::span<const std::byte> record);
   void on_image(const image_record& record);
   void on_stack(std::span<const std::byte> record);
+  void on_copy(std::span<const std::byte> record);
+  void walk_copies();
   Status advance_unwinding(std::uint64_t applied_ns);
   void read_sideband(std::uint64_t until_ns);
   void add_row(const sample_key& key, const sample_value& value);
@@ -119,6 +122,7 @@ class Collector {
   process::Table processes_;
   GeneratedCode generated_;
   std::unique_ptr<unwind::Loader> loader_;
+  CopiedStacks copies_;
   Dictionary dictionary_;
   Profile profile_;
   std::function<bool(std::string_view)> keep_;
