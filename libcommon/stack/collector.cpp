@@ -241,9 +241,8 @@ void Collector::on_stack(std::span<const std::byte> record) {
 
 // The process may have mapped something that is not published yet.
 void Collector::on_copy(std::span<const std::byte> record) {
-  if (copies_.add(record) && loader_) {
-    loader_->spaces().on_map(image_pid_of(record));
-  }
+  auto pid = copies_.add(record);
+  if (pid && loader_) loader_->spaces().on_map(*pid);
 }
 
 // A copy that was not taken in is a stack that is missing.

@@ -23,14 +23,15 @@ unwind::Registers registers_of(const copy_record& record) {
 
 }  // namespace
 
-bool CopiedStacks::add(std::span<const std::byte> bytes) {
+std::optional<std::uint32_t> CopiedStacks::add(
+    std::span<const std::byte> bytes) {
   constexpr auto header_bytes = offsetof(copy_record, bytes);
-  if (bytes.size() < header_bytes) return false;
+  if (bytes.size() < header_bytes) return std::nullopt;
   copy_record record;
   std::memcpy(&record, bytes.data(), header_bytes);
   auto stack = bytes.subspan(header_bytes);
   stack = stack.first(std::min<std::size_t>(stack.size(), record.byte_count));
-  if (bytes_ + stack.size() > most_bytes) return false;
+  if (bytes_ + stack.size() > most_bytes) return std::nullopt;
   bytes_ += stack.size();
   copies_.push_back(
       {.image = {record.pid, record.exec_id, record.start_ns},
@@ -38,7 +39,7 @@ bool CopiedStacks::add(std::span<const std::byte> bytes) {
        .registers = registers_of(record),
        .stack_pointer = record.registers[UNWIND_SP],
        .bytes = {stack.begin(), stack.end()}});
-  return true;
+  return record.pid;
 }
 
 unwind::WalkedStack CopiedStacks::walk(const Copy& copy) {

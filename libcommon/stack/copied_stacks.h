@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -21,8 +22,9 @@ class CopiedStacks {
   CopiedStacks(process::Table& table, process::Objects& objects)
       : table_(table), walk_(objects) {}
 
-  // Takes a RECORD_COPY over; false when it is malformed or there are too many.
-  bool add(std::span<const std::byte> record);
+  // Takes a RECORD_COPY over, and tells whose stack it is; nothing when it is
+  // malformed or there are too many.
+  std::optional<std::uint32_t> add(std::span<const std::byte> record);
 
   [[nodiscard]] bool empty() const { return copies_.empty(); }
 
