@@ -82,6 +82,24 @@ Status Sampling::choose_events(const Options& options) {
   return {};
 }
 
+// Without rows nothing of the walk is loaded, and its tables are as small as
+// can be.
+void Sampling::configure_unwinding() {
+  auto& programs = skeleton_->progs;
+  auto& maps = skeleton_->maps;
+  bool rows = skeleton_->rodata->unwind_mode != 0;
+  bool nested = skeleton_->rodata->pid_namespace != 0;
+  bpf::set_autoload(programs.unwind_fork, rows);
+  bpf::set_autoload(programs.unwind_exec, rows);
+  bpf::set_autoload(programs.unwind_exit, rows && nested);
+  bpf::set_autoload(programs.unwind_free, rows && !nested);
+  if (rows) return;
+  for (auto* map : {maps.unwind_store, maps.unwind_objects, maps.unwind_rules,
+                    maps.unwind_spaces}) {
+    bpf::set_max_entries(map, 1);
+  }
+}
+
 Status Sampling::configure(const Options& options, pid_t command_pid) {
   const auto& common = options.common;
   auto& settings = *skeleton_->rodata;
@@ -107,6 +125,7 @@ Status Sampling::configure(const Options& options, pid_t command_pid) {
   bpf::set_autoload(skeleton_->progs.follow_fork, follows_children_);
   bpf::set_autoload(skeleton_->progs.follow_exit, follows_children_ && nested);
   bpf::set_autoload(skeleton_->progs.follow_free, follows_children_ && !nested);
+  configure_unwinding();
   auto targets =
       static_cast<std::uint32_t>(common.pids.size() + common.tids.size());
   bpf::set_max_entries(skeleton_->maps.targets, follows_children_

@@ -62,6 +62,7 @@ class Sampling {
  private:
   Sampling();
   Status choose_events(const Options& options);
+  void configure_unwinding();
   Status configure(const Options& options, pid_t command_pid);
   Status add_targets(const Options& options, pid_t command_pid);
   Status add_cgroup(const Options& options);
