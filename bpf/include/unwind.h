@@ -13,13 +13,6 @@
 #include "task.h"
 #include "user_registers.h"
 
-enum unwind_mode {
-  UNWIND_MODE_FP = 0,     // frame pointers only, in the kernel's own helper
-  UNWIND_MODE_AUTO = 1,   // rows, and frame pointers where there are none
-  UNWIND_MODE_DWARF = 2,  // rows only
-  UNWIND_MODE_COPY = 3,   // each stack is copied, and walked in user space
-};
-
 const volatile __u32 unwind_mode = UNWIND_MODE_FP;
 const volatile __u32 copy_bytes = COPY_MAX_BYTES;  // a multiple of COPY_PIECE
 
@@ -142,6 +135,7 @@ __noinline int unwind_step(__u32 level) {
   __u32 state = walk->object.state;
   if (state == UNWIND_PENDING) return STACK_PENDING;
   if (state == UNWIND_LEFT_OUT) return STACK_LEFT_OUT;
+  if (state == UNWIND_NO_INFORMATION) return STACK_NO_ROWS;
   __u32 rule = UNWIND_RULE_NO_ROWS;
   if (state == UNWIND_LOADED) {
     rule = rule_at(&walk->object, unwind_address(walk) - walk->at.bias);

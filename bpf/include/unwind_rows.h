@@ -96,6 +96,13 @@ struct unwind_rule {
 #define UNWIND_RULE_UNSUPPORTED 2
 #define UNWIND_FIRST_RULE 3
 
+enum unwind_mode {
+  UNWIND_MODE_FP = 0,     // frame pointers only, in the kernel's own helper
+  UNWIND_MODE_AUTO = 1,   // rows, and frame pointers where there are none
+  UNWIND_MODE_DWARF = 2,  // rows only
+  UNWIND_MODE_COPY = 3,   // each stack is copied, and walked in user space
+};
+
 // What there is of an object (a program, a library, the vDSO).
 enum unwind_object_state {
   UNWIND_PENDING = 0,  // its rows are not loaded yet
@@ -114,7 +121,8 @@ struct unwind_object {
 };
 
 // An executable mapping; addresses in an object are offsets in its file, which
-// is all that a mapping tells. Six words; a space's are sorted and in one block.
+// is all that a mapping tells. Six words; a space's are sorted and in one
+// block.
 struct unwind_mapping {
   __u64 start;
   __u64 bias;    // mapped address - address in the object

@@ -9,22 +9,8 @@
 #include <stdbool.h>
 
 #include "sample.h"
+#include "unwind_registers.h"
 #include "unwind_rows.h"
-
-// DWARF numbers of the stack and the frame pointer: psABI figure 3.36,
-// AADWARF64 4.1.
-#if defined(__TARGET_ARCH_arm64) || defined(__aarch64__)
-#define UNWIND_ARM64 1
-#define UNWIND_FP 29
-#define UNWIND_RETURN 30  // the link register
-#define UNWIND_SP 31
-#else
-#define UNWIND_ARM64 0
-#define UNWIND_FP 6
-#define UNWIND_SP 7
-#endif
-#define UNWIND_REGISTERS COPY_REGISTERS
-#define UNWIND_BIT(number) (1ULL << (number))
 
 // What a step comes to: go on, or why the walk ends (enum stack_reason).
 #define UNWIND_GO_ON STACK_REASONS

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <utility>
 
-#include "unwind_step.h"
+#include "unwind_registers.h"
 
 namespace sightline::stack {
 namespace {
