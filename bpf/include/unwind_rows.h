@@ -102,6 +102,7 @@ enum unwind_object_state {
   UNWIND_LOADED = 1,
   UNWIND_FRAME_POINTERS = 2,  // it has none: generated code, no .eh_frame
   UNWIND_LEFT_OUT = 3,        // no room
+  UNWIND_NO_INFORMATION = 4,  // its file cannot be read
 };
 
 // Published in two steps: everything else first, the state then.
@@ -112,7 +113,8 @@ struct unwind_object {
   __u32 state;
 };
 
-// An executable mapping. Six words; a space's are sorted and in one block.
+// An executable mapping; addresses in an object are offsets in its file, which
+// is all that a mapping tells. Six words; a space's are sorted and in one block.
 struct unwind_mapping {
   __u64 start;
   __u64 bias;    // mapped address - address in the object

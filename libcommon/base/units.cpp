@@ -78,6 +78,23 @@ Result<std::uint64_t> parse_number(std::string_view text, std::uint64_t low,
                           low, high, printable(text)));
 }
 
+Result<std::uint64_t> parse_bytes(std::string_view text, std::uint64_t low,
+                                  std::uint64_t high) {
+  constexpr std::string_view letters = "KMG";
+  auto letter = text.empty() ? letters.npos : letters.find(text.back());
+  unsigned shift = letter == letters.npos ? 0 : 10 * (unsigned(letter) + 1);
+  auto digits = shift == 0 ? text : text.substr(0, text.size() - 1);
+  auto number = parse_number(digits, 0, UINT64_MAX >> shift);
+  if (number && *number << shift >= low && *number << shift <= high) {
+    return *number << shift;
+  }
+  return fail(ErrorKind::usage,
+              fmt::format("expected a size from {} to {}, such as 64M, got "
+                          "'{}'",
+                          format_bytes(low), format_bytes(high),
+                          printable(text)));
+}
+
 Result<std::uint64_t> parse_duration(std::string_view text) {
   auto end = std::min(text.find_first_not_of("0123456789."), text.size());
   auto digits = text.substr(0, end);

@@ -24,6 +24,10 @@ Result<std::uint64_t> parse_number(std::string_view text, std::uint64_t low,
 // most a year. A bare number is seconds.
 Result<std::uint64_t> parse_duration(std::string_view text);
 
+// `4096`, `64K`, `64M`, `1G` (of 1,024 each) -> bytes, from `low` to `high`.
+Result<std::uint64_t> parse_bytes(std::string_view text, std::uint64_t low,
+                                  std::uint64_t high);
+
 // The kernel's CPU list: `0-3,8` -> 0 1 2 3 8, ascending and unique
 // (Documentation/admin-guide/cputopology.rst).
 Result<std::vector<int>> parse_cpu_list(std::string_view text);

@@ -5,7 +5,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
+#include <utility>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -119,6 +121,31 @@ Status set_ready_fd(CommonOptions& common, std::string_view value) {
         fmt::format("expected an open descriptor, got '{}'", printable(value)));
   }
   common.ready_fd = static_cast<int>(*number);
+  return {};
+}
+
+// A store is made of pieces of 1 MiB, at most 1,024 of them
+// (bpf/include/unwind_rows.h).
+constexpr std::uint64_t least_unwind_bytes = 1U << 20;
+constexpr std::uint64_t most_unwind_bytes = 1U << 30;
+
+constexpr std::array<std::pair<std::string_view, Unwind>, 4> unwind_modes{
+    {{"auto", Unwind::automatic},
+     {"fp", Unwind::frame_pointers},
+     {"dwarf", Unwind::dwarf},
+     {"copy", Unwind::copy}}};
+
+std::vector<std::string> unwind_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, mode] : unwind_modes) names.emplace_back(name);
+  return names;
+}
+
+Status set_unwind(CommonOptions& common, std::string_view value) {
+  SL_CHECK(check_choice(value, unwind_names()));
+  for (const auto& [name, mode] : unwind_modes) {
+    if (name == value) common.unwind = mode;
+  }
   return {};
 }
 
@@ -325,6 +352,32 @@ void add_stack_options(OptionTable& table, CommonOptions& common) {
              .set = [&common](auto) -> Status {
                SL_CHECK(exclude(common.user_only, "--user-stacks-only"));
                common.kernel_only = true;
+               return {};
+             }});
+}
+
+void add_unwind_options(OptionTable& table, CommonOptions& common) {
+  table.add(
+      {.name = "unwind",
+       .value = "MODE",
+       .help = "How user stacks are walked: auto (by call frame "
+               "information, by frame pointers where there is none), fp "
+               "(frame pointers only), dwarf (call frame information "
+               "only), copy (stacks are copied and walked in user space) "
+               "[auto].",
+       .group = "Stacks",
+       .completion = Completion::choice,
+       .choices = unwind_names(),
+       .set = [&common](auto value) { return set_unwind(common, value); }});
+  table.add({.name = "unwind-memory",
+             .value = "SIZE",
+             .help = fmt::format("Kernel memory for call frame information, at "
+                                 "most [{}M].",
+                                 default_unwind_bytes >> 20),
+             .group = "Stacks",
+             .set = [&common](std::string_view value) -> Status {
+               common.unwind_bytes = SL_TRY(
+                   parse_bytes(value, least_unwind_bytes, most_unwind_bytes));
                return {};
              }});
 }

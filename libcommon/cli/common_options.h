@@ -30,6 +30,16 @@ std::string_view format_name(output::Format format);
 
 inline constexpr std::uint64_t default_frequency_hz = 99;
 
+// How user stacks are walked.
+enum class Unwind {
+  automatic,       // by call frame information, by frame pointers without
+  frame_pointers,
+  dwarf,           // by call frame information only
+  copy,            // by the same, in user space, from copies of the stacks
+};
+
+inline constexpr std::uint64_t default_unwind_bytes = 64U << 20;
+
 struct CommonOptions {
   // General
   int verbosity = 0;
@@ -58,6 +68,8 @@ struct CommonOptions {
   // Stacks; at most one is set
   bool user_only = false;
   bool kernel_only = false;
+  Unwind unwind = Unwind::automatic;
+  std::uint64_t unwind_bytes = default_unwind_bytes;  // of kernel memory
 
   // Names of frames
   bool inlines = false;
@@ -131,6 +143,9 @@ void add_sampling_options(OptionTable& table, CommonOptions& common,
 
 // -U -K: stack tools.
 void add_stack_options(OptionTable& table, CommonOptions& common);
+
+// --unwind --unwind-memory: stack tools.
+void add_unwind_options(OptionTable& table, CommonOptions& common);
 
 // --inline --line --no-demangle --debuginfod: stack tools.
 void add_symbol_options(OptionTable& table, CommonOptions& common);

@@ -61,6 +61,21 @@ std::optional<MapsLine> parse_maps_line(std::string_view line) {
 
 constexpr unsigned long kernel_thread_flag = 0x00200000;  // PF_KTHREAD
 
+// Of a line of /proc/PID/status, the last of its numbers.
+Result<std::uint32_t> last_number_of(std::string_view status,
+                                     std::string_view key) {
+  for (auto line : split(status, '\n')) {
+    if (!line.starts_with(key)) continue;
+    auto numbers = trim(line.substr(key.size()));
+    auto last = numbers.find_last_of(" \t");
+    auto text =
+        last == std::string_view::npos ? numbers : numbers.substr(last + 1);
+    auto pid = parse_number(text, 1, UINT32_MAX);
+    if (pid) return static_cast<std::uint32_t>(*pid);
+  }
+  return fail(ErrorKind::runtime, "malformed /proc/PID/status");
+}
+
 }  // namespace
 
 std::vector<MapsLine> parse_maps(std::string_view text) {
@@ -90,11 +105,13 @@ Result<ProcessStat> parse_stat(std::string_view text) {
   if (fields.size() < 20 || fields[0].size() != 1) return malformed;
   auto parent = parse_number(fields[1], 0, UINT32_MAX);
   auto flags = parse_number(fields[6], 0, UINT64_MAX);
+  auto user = parse_number(fields[11], 0, INT64_MAX);
+  auto system = parse_number(fields[12], 0, INT64_MAX);
   auto start = parse_number(fields[19], 0, UINT64_MAX);
-  if (!parent || !flags || !start) return malformed;
+  if (!parent || !flags || !user || !system || !start) return malformed;
   return ProcessStat{std::string(text.substr(open + 1, close - open - 1)),
                      fields[0][0], static_cast<std::uint32_t>(*parent), *start,
-                     (*flags & kernel_thread_flag) != 0};
+                     (*flags & kernel_thread_flag) != 0, *user + *system};
 }
 
 Result<ProcessStat> read_stat(std::uint32_t pid) {
@@ -103,22 +120,17 @@ Result<ProcessStat> read_stat(std::uint32_t pid) {
 }
 
 Result<std::uint32_t> parse_namespace_pid(std::string_view status) {
-  constexpr std::string_view key = "NSpid:";
-  for (auto line : split(status, '\n')) {
-    if (!line.starts_with(key)) continue;
-    auto numbers = trim(line.substr(key.size()));
-    auto last = numbers.find_last_of(" \t");
-    auto text =
-        last == std::string_view::npos ? numbers : numbers.substr(last + 1);
-    auto pid = parse_number(text, 1, UINT32_MAX);
-    if (pid) return static_cast<std::uint32_t>(*pid);
-  }
-  return fail(ErrorKind::runtime, "malformed /proc/PID/status");
+  return last_number_of(status, "NSpid:");
 }
 
 Result<std::uint32_t> read_namespace_pid(std::uint32_t pid) {
   auto text = SL_TRY(read_file(fmt::format("/proc/{}/status", pid)));
   return parse_namespace_pid(text);
+}
+
+Result<std::uint32_t> read_process_of(int tid) {
+  auto text = SL_TRY(read_file(fmt::format("/proc/{}/status", tid)));
+  return last_number_of(text, "Tgid:");
 }
 
 Result<std::vector<std::uint32_t>> list_processes() {

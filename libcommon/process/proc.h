@@ -29,12 +29,17 @@ std::vector<MapsLine> parse_maps(std::string_view text);
 // when it is gone, EACCES without CAP_SYS_PTRACE for another user's.
 Result<std::vector<MapsLine>> read_maps(std::uint32_t pid);
 
+// /proc/PID/stat counts time in ticks of USER_HZ, 100 a second on every
+// architecture we run on (include/asm-generic/param.h).
+inline constexpr std::uint64_t ns_per_tick = 10'000'000;
+
 struct ProcessStat {
   std::string comm;  // raw bytes
   char state = '?';  // as in ps: R, S, D, Z, ...
   std::uint32_t parent = 0;
   std::uint64_t start_ticks = 0;  // since boot, USER_HZ (100 a second)
   bool kernel_thread = false;
+  std::uint64_t cpu_ticks = 0;  // user and system time of all its threads
 };
 
 // The text of /proc/PID/stat; the name may hold blanks and parentheses.
@@ -45,6 +50,9 @@ Result<ProcessStat> read_stat(std::uint32_t pid);
 // is in, the last number of "NSpid:" in /proc/PID/status (since Linux 4.1).
 Result<std::uint32_t> parse_namespace_pid(std::string_view status);
 Result<std::uint32_t> read_namespace_pid(std::uint32_t pid);
+
+// The process that a thread belongs to (Tgid: of /proc/TID/status).
+Result<std::uint32_t> read_process_of(int tid);
 
 // Every process there is now, ascending. Fails with errno (no /proc).
 Result<std::vector<std::uint32_t>> list_processes();

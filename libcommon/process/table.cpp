@@ -11,10 +11,6 @@ namespace {
 
 using symbol::Reason;
 
-// /proc/PID/stat counts boot time in ticks of USER_HZ, 100 on every
-// architecture we run on (include/asm-generic/param.h).
-constexpr std::uint64_t ns_per_tick = 10'000'000;
-
 // Forks without exec that are remembered behind an image whose mappings nobody
 // has told yet. A process that forks and leaves, again and again, makes a chain
 // without end.
@@ -145,6 +141,23 @@ void Table::see(const ImageSeen& seen) {
   if (maps) capture_files(seen.key.pid, *maps, image.root);
 }
 
+void Table::preload(std::uint32_t pid) {
+  auto& image = *current_life(pid).images.back();
+  if (image.space) return;
+  auto root = roots_.of(pid);
+  image.root_known = root.has_value();
+  image.root = root.value_or(nullptr);
+  take_snapshot(read_maps(pid), image);
+}
+
+Table::Current Table::current(std::uint32_t pid) {
+  auto lives = lives_.find(pid);
+  if (lives == lives_.end() || lives->second.empty()) return {};
+  auto& image = *lives->second.back().images.back();
+  if (!inherit_space(image)) return {};
+  return {image.space.get(), image.root};
+}
+
 // What may be gone by the time that a name is wanted: all files of another
 // root, which ends with its container; of our own the program itself, which
 // who builds and tests software deletes as soon as it has run.
@@ -235,6 +248,14 @@ std::optional<Table::Surroundings> Table::surroundings(const ImageKey& key) {
   const auto& report = at->second.report;
   return Surroundings{image.root, pid, report.uid, report.start_boottime_ns,
                       inherit_space(image) ? image.space.get() : nullptr};
+}
+
+const AddressSpace* Table::space_of(const ImageKey& key) {
+  auto at = seen_.find(key);
+  if (at == seen_.end() || key.pid == 0) return nullptr;
+  at->second.used_ns = monotonic_ns();
+  auto& image = image_of(at->second);
+  return inherit_space(image) ? image.space.get() : nullptr;
 }
 
 Location Table::locate(const ImageKey& key, std::uint64_t address,

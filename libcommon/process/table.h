@@ -83,6 +83,22 @@ class Table {
   };
   std::optional<Surroundings> surroundings(const ImageKey& key);
 
+  // Reads from /proc what a process maps, unless that is known: for those that
+  // ran before the side-band was there.
+  void preload(std::uint32_t pid);
+
+  // What a process maps now, as far as the side-band has told, and what its
+  // paths start from.
+  struct Current {
+    const AddressSpace* space = nullptr;  // null: unknown; until the next call
+    Root root = {};                       // our own where it is not known
+  };
+  Current current(std::uint32_t pid);
+
+  // What an image that was seen maps, as far as the side-band has told; null:
+  // unknown. Valid until the next call.
+  const AddressSpace* space_of(const ImageKey& key);
+
   // Drops what ended before `before_ns` and was not asked for since.
   void forget(std::uint64_t before_ns);
 

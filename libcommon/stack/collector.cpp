@@ -4,7 +4,9 @@
 #include <bpf/bpf.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <variant>
 
 #include "base/clock.h"
@@ -45,6 +47,51 @@ process::MapsLine line_of(const perf::MmapRecord& record) {
            static_cast<std::uint32_t>(record.inode_generation)}};
 }
 
+Reason why_not_whole(stack_reason reason) {
+  switch (reason) {
+    case STACK_CUT:
+      return Reason::stack_cut;
+    case STACK_PENDING:
+      return Reason::unwind_pending;
+    case STACK_LEFT_OUT:
+      return Reason::unwind_left_out;
+    case STACK_NO_ROWS:
+      return Reason::no_unwind_info;
+    case STACK_UNSUPPORTED:
+      return Reason::unwind_unsupported;
+    case STACK_UNREADABLE:
+      return Reason::stack_unreadable;
+    case STACK_NOT_CODE:
+      return Reason::stack_not_code;
+    case STACK_FAILED:
+      return Reason::stack_failed;
+    default:
+      return Reason::none;
+  }
+}
+
+// Under what name a stack that is not whole is counted.
+std::optional<ledger_index> partial_for(stack_reason reason) {
+  switch (reason) {
+    case STACK_CUT:
+      return LEDGER_user_stack_cut;
+    case STACK_PENDING:
+      return LEDGER_user_stack_pending;
+    case STACK_LEFT_OUT:
+      return LEDGER_user_stack_left_out;
+    case STACK_NO_ROWS:
+      return LEDGER_user_stack_no_rows;
+    case STACK_UNSUPPORTED:
+      return LEDGER_user_stack_unsupported;
+    case STACK_UNREADABLE:
+      return LEDGER_user_stack_unreadable;
+    case STACK_NOT_CODE:
+      return LEDGER_user_stack_not_code;
+    default:
+      return std::nullopt;
+  }
+}
+
 // 0 and -1: a process that our PID namespace does not show (perf_event_pid,
 // kernel/events/core.c).
 bool is_outside(std::uint32_t pid) { return pid == 0 || pid == UINT32_MAX; }
@@ -52,25 +99,29 @@ bool is_outside(std::uint32_t pid) { return pid == 0 || pid == UINT32_MAX; }
 // What side-band records mean to the process table.
 struct Apply {
   process::Table& table;
+  unwind::Spaces* spaces;  // null: nobody asks
   bpf::Ledger& ledger;
 
   void operator()(const perf::MmapRecord& map) const {
     if (is_outside(map.id.pid)) return;
     table.on_map(map.id.pid, map.id.time_ns, line_of(map));
+    if (spaces != nullptr) spaces->on_map(map.id.pid);
   }
   void operator()(const perf::CommRecord& comm) const {
-    if (comm.exec && !is_outside(comm.id.pid))
-      table.on_exec(comm.id.pid, comm.id.time_ns);
+    if (!comm.exec || is_outside(comm.id.pid)) return;
+    table.on_exec(comm.id.pid, comm.id.time_ns);
+    if (spaces != nullptr) spaces->on_exec(comm.id.pid, comm.id.time_ns);
   }
   void operator()(const perf::ForkRecord& fork) const {
     // A thread shares its process's image.
-    if (fork.id.pid != fork.parent_pid && !is_outside(fork.id.pid)) {
-      table.on_fork(fork.id.pid, fork.parent_pid, fork.id.time_ns);
-    }
+    if (fork.id.pid == fork.parent_pid || is_outside(fork.id.pid)) return;
+    table.on_fork(fork.id.pid, fork.parent_pid, fork.id.time_ns);
+    if (spaces != nullptr) spaces->on_fork(fork.id.pid, fork.parent_pid);
   }
   void operator()(const perf::ExitRecord& exit) const {
-    if (is_outside(exit.id.pid)) return;
-    if (exit.id.pid == exit.id.tid) table.on_exit(exit.id.pid, exit.id.time_ns);
+    if (is_outside(exit.id.pid) || exit.id.pid != exit.id.tid) return;
+    table.on_exit(exit.id.pid, exit.id.time_ns);
+    if (spaces != nullptr) spaces->on_exit(exit.id.pid);
   }
   void operator()(const perf::LostRecord& lost) const {
     ledger[LEDGER_sideband_lost] += lost.count;
@@ -90,6 +141,7 @@ Collector::Collector(const SampleMaps& maps, perf::Sideband sideband)
                sizeof(sample_value)}),
       processes_(objects_),
       generated_(processes_, objects_),
+      copies_(processes_, objects_),
       epoch_start_ns_(monotonic_ns()) {}
 
 Result<std::unique_ptr<Collector>> Collector::open(const SampleMaps& maps,
@@ -103,22 +155,45 @@ Result<std::unique_ptr<Collector>> Collector::open(const SampleMaps& maps,
   return collector;
 }
 
+Status Collector::unwind_with(const unwind::StoreMaps& maps,
+                              std::uint64_t most_bytes) {
+  loader_ = SL_TRY(unwind::Loader::open(
+      SL_TRY(unwind::Store::open(maps, most_bytes)), processes_, objects_));
+  return {};
+}
+
 std::vector<int> Collector::fds() const {
   auto fds = sideband_.fds();
   fds.push_back(ring_->fd());
+  if (loader_) fds.push_back(loader_->fd());
   return fds;
 }
 
 void Collector::read_sideband(std::uint64_t until_ns) {
+  auto* spaces = loader_ ? &loader_->spaces() : nullptr;
   sideband_.drain(until_ns, [&](const perf::Record& record) {
-    std::visit(Apply{processes_, own_}, record);
+    std::visit(Apply{processes_, spaces, own_}, record);
   });
 }
 
 Status Collector::pump() {
   // Side-band first: a process that it has told about needs no look at /proc.
-  read_sideband(monotonic_ns() - perf::Sideband::settle_ns);
-  return ring_->consume();
+  auto until = monotonic_ns() - perf::Sideband::settle_ns;
+  read_sideband(until);
+  SL_CHECK(ring_->consume());
+  return advance_unwinding(until);
+}
+
+// An image that was met just now is published when the side-band has told what
+// it mapped before: a moment later, for its next sample may come soon.
+Status Collector::advance_unwinding(std::uint64_t applied_ns) {
+  if (!loader_ || SL_TRY(loader_->advance(applied_ns))) return {};
+  auto met = monotonic_ns();
+  std::this_thread::sleep_for(
+      std::chrono::nanoseconds(perf::Sideband::settle_ns));
+  read_sideband(met);
+  SL_TRY(loader_->advance(met));
+  return {};
 }
 
 void Collector::on_ring_record(std::span<const std::byte> record) {
@@ -131,6 +206,9 @@ void Collector::on_ring_record(std::span<const std::byte> record) {
       break;
     case RECORD_STACK:
       on_stack(record);
+      break;
+    case RECORD_COPY:
+      on_copy(record);
       break;
     case RECORD_PRESSURE:
       pressure_ = true;
@@ -146,6 +224,7 @@ void Collector::on_image(const image_record& record) {
                           .kernel_thread = record.kernel_thread != 0,
                           .comm = text_of(record.comm)};
   processes_.see(seen);
+  if (loader_) loader_->spaces().follow(seen);
 }
 
 void Collector::on_stack(std::span<const std::byte> record) {
@@ -160,6 +239,20 @@ void Collector::on_stack(std::span<const std::byte> record) {
                   addresses);
 }
 
+// The process may have mapped something that is not published yet.
+void Collector::on_copy(std::span<const std::byte> record) {
+  auto pid = copies_.add(record);
+  if (pid && loader_) loader_->spaces().on_map(*pid);
+}
+
+// A copy that was not taken in is a stack that is missing.
+void Collector::walk_copies() {
+  copies_.walk([this](std::uint64_t hash, const unwind::WalkedStack& stack) {
+    if (auto index = partial_for(stack.reason)) ++own_[*index];
+    dictionary_.add(hash, stack.reason, stack.frames);
+  });
+}
+
 Status Collector::drain() {
   pressure_ = false;
   *maps_.rows_in_epoch = 0;
@@ -171,6 +264,7 @@ Status Collector::drain() {
   // period that it waited for has let late records settle.
   read_sideband(std::max(now, epoch_end_ns_ - perf::Sideband::settle_ns));
   SL_CHECK(ring_->consume());
+  walk_copies();
   SL_CHECK(counts_.drain(
       [&](std::span<const std::byte> key, std::span<const std::byte> value) {
         add_row(read_as<sample_key>(key), read_as<sample_value>(value));
@@ -178,6 +272,8 @@ Status Collector::drain() {
   processes_.forget(epoch_start_ns_);
   generated_.forget();
   sweep_objects();
+  // The swap has waited for all programs.
+  if (loader_) SL_CHECK(loader_->grace_period_passed());
   epoch_start_ns_ = now;
   return bound_memory();
 }
@@ -256,8 +352,8 @@ void Collector::append_user(const sample_key& key,
     frames.push_back(frame_for(process::no_object, Reason::stack_lost, 0));
     return;
   }
-  if (stack->reason == STACK_CUT) {
-    frames.push_back(frame_for(process::no_object, Reason::stack_cut, 0));
+  if (auto reason = why_not_whole(stack->reason); reason != Reason::none) {
+    frames.push_back(frame_for(process::no_object, reason, 0));
   }
   const auto& addresses = stack->addresses;
   for (std::size_t i = addresses.size(); i-- > 0;) {
@@ -297,6 +393,7 @@ void Collector::sweep_objects() {
   if (!objects_.wants_sweep()) return;
   std::vector<bool> live(objects_.most_ids());
   processes_.mark_objects(live);
+  if (loader_) loader_->mark_objects(live);
   const auto& frames = profile_.frames();
   for (FrameId id = 0; id < frames.size(); ++id) {
     live[frames.at(id).object] = true;

@@ -24,9 +24,11 @@
 #include "process/objects.h"
 #include "process/table.h"
 #include "sample.h"
+#include "stack/copied_stacks.h"
 #include "stack/dictionary.h"
 #include "stack/generated_code.h"
 #include "stack/profile.h"
+#include "unwind/loader.h"
 
 namespace sightline::stack {
 
@@ -46,6 +48,13 @@ class Collector {
   // On the heap because the ring keeps its address. Fails with errno.
   static Result<std::unique_ptr<Collector>> open(const SampleMaps& maps,
                                                  perf::Sideband sideband);
+
+  // From now on what is mapped is unwound by call frame information, of which
+  // the kernel half keeps at most `most_bytes`.
+  Status unwind_with(const unwind::StoreMaps& maps, std::uint64_t most_bytes);
+
+  // Null when nothing is unwound so.
+  [[nodiscard]] unwind::Loader* unwinding() { return loader_.get(); }
 
   // Descriptors to watch for EPOLLIN, upon which pump() is due.
   [[nodiscard]] std::vector<int> fds() const;
@@ -90,6 +99,9 @@ class Collector {
   void on_ring_record(std::span<const std::byte> record);
   void on_image(const image_record& record);
   void on_stack(std::span<const std::byte> record);
+  void on_copy(std::span<const std::byte> record);
+  void walk_copies();
+  Status advance_unwinding(std::uint64_t applied_ns);
   void read_sideband(std::uint64_t until_ns);
   void add_row(const sample_key& key, const sample_value& value);
   void append_user(const sample_key& key, std::vector<std::uint64_t>& frames);
@@ -109,6 +121,8 @@ class Collector {
   process::Objects objects_;
   process::Table processes_;
   GeneratedCode generated_;
+  std::unique_ptr<unwind::Loader> loader_;
+  CopiedStacks copies_;
   Dictionary dictionary_;
   Profile profile_;
   std::function<bool(std::string_view)> keep_;

@@ -57,6 +57,16 @@ std::string_view text(Reason reason) {
       return "stack not readable";
     case Reason::stack_cut:
       return "stack cut";
+    case Reason::unwind_pending:
+      return "unwind information not loaded";
+    case Reason::unwind_left_out:
+      return "no room for unwind information";
+    case Reason::unwind_unsupported:
+      return "unwind rule not supported";
+    case Reason::stack_unreadable:
+      return "stack memory not readable";
+    case Reason::stack_not_code:
+      return "no code at return address";
     case Reason::idle:
       return "idle";
     case Reason::guest:
@@ -71,6 +81,10 @@ std::string_view text(Reason reason) {
       return "debug information took too long";
     case Reason::debug_info_large:
       return "debug information too large";
+    case Reason::no_unwind_info:
+      return "no unwind information";
+    case Reason::unwind_info_large:
+      return "unwind information too large";
   }
   return "unknown";
 }

@@ -34,14 +34,21 @@ enum class Reason : std::uint8_t {
   kernel_hidden,       // kernel addresses are zeroed (kptr_restrict)
   stack_lost,          // the frames were lost on the way from the kernel
   stack_failed,        // the kernel could not walk the stack
-  stack_cut,      // deeper than the limit: frames nearer the root are missing
-  idle,           // the CPU had nothing to do (time, not a sample)
-  guest,          // the CPU ran a virtual machine's guest
-  no_debug_info,  // no DWARF that says where the code comes from
+  stack_cut,        // deeper than the limit: frames nearer the root are missing
+  unwind_pending,   // what says how to walk it was not loaded yet
+  unwind_left_out,  // there was no room for that
+  unwind_unsupported,  // it says so in a way that is not understood
+  stack_unreadable,    // the stack's memory, or it is not resident
+  stack_not_code,      // where it should lead to there is no code
+  idle,                // the CPU had nothing to do (time, not a sample)
+  guest,               // the CPU ran a virtual machine's guest
+  no_debug_info,       // no DWARF that says where the code comes from
   split_debug_info,    // it is left in .dwo files
   corrupt_debug_info,  // reading it ended the process that did
   debug_info_late,     // reading it took longer than it may
   debug_info_large,    // reading it took more memory than it may
+  no_unwind_info,      // nothing says how a function finds its caller
+  unwind_info_large,   // more of that than is read
 };
 
 // A short lower-case phrase for people ("stripped", "process exited"), fit to

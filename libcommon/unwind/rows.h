@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rows of one object (bpf/include/unwind_rows.h), made from its
-// .eh_frame or .debug_frame. Pure: a file goes in, tables come out.
+// .eh_frame or .debug_frame. Pure: a file goes in, tables come out. Code is
+// told by its offset in the file: that is all that a mapping tells of it.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,7 @@ struct Page {
 };
 
 struct Rows {
-  std::uint32_t first_page = 0;  // address >> UNWIND_PAGE_BITS
+  std::uint32_t first_page = 0;  // offset >> UNWIND_PAGE_BITS
   std::vector<Page> pages = {};
   // Their rules are indices into `rules` below, not the store's.
   std::vector<unwind_row> rows = {};

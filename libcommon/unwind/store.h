@@ -4,12 +4,16 @@
 // it. What is given back is used again only after a grace period.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "base/error.h"
+#include "base/handle.h"
 #include "unwind/arena.h"
 #include "unwind/rows.h"
 #include "unwind_rows.h"
@@ -27,7 +31,8 @@ struct StoreMaps {
 // Not thread-safe; move-only.
 class Store {
  public:
-  // `most_bytes`: of shards, which are added when they are needed.
+  // `most_bytes`: of shards, which are added when they are needed, and at least
+  // one. Fails when the kernel refuses the fixed rules.
   static Result<Store> open(const StoreMaps& maps, std::uint64_t most_bytes);
 
   // A new object without rows; nullopt when there are too many.
@@ -51,7 +56,8 @@ class Store {
       std::span<const unwind_mapping> mappings);
   void release(const Extent& mappings);
 
-  // Which mappings the process `pid` has. Replacing is atomic.
+  // Which mappings the process `pid` has. Replacing is atomic. No error when
+  // the table of processes is full: then this one has none.
   Status put_space(std::uint32_t pid, const unwind_space& space);
   // No error when there is none.
   void erase_space(std::uint32_t pid);
@@ -67,8 +73,53 @@ class Store {
     std::uint64_t objects = 0;
     std::uint64_t rows = 0;
     std::uint64_t rules = 0;
+    std::uint64_t spaces_refused = 0;  // the table of processes was full
   };
   [[nodiscard]] Use use() const;
+
+ private:
+  using RuleBytes = std::array<std::uint8_t, sizeof(unwind_rule)>;
+  struct Object {
+    std::vector<Extent> extents = {};
+    std::uint64_t rows = 0;
+  };
+  struct Given {  // back, and not to be used yet
+    std::vector<Extent> extents = {};
+    std::vector<std::uint32_t> objects = {};
+  };
+
+  explicit Store(const StoreMaps& maps, std::uint64_t most_shards)
+      : maps_(maps), most_shards_(most_shards) {}
+  Status put_fixed_rules();
+  Result<std::uint32_t> number_of(const unwind_rule& rule);
+  Result<std::vector<std::uint32_t>> numbers_of(
+      std::span<const unwind_rule> rules);
+  bool grow();
+  std::optional<Extent> room(std::uint32_t words, bool in_one_block);
+  Result<bool> write_rows(const Rows& rows, Object& object,
+                          std::vector<unwind_page>& pages);
+  Result<bool> write_group(const Rows& rows, std::span<const Page> group,
+                           std::span<const std::uint32_t> numbers,
+                           Object& object, std::vector<unwind_page>& pages);
+  Status write(std::uint32_t word, const void* from, std::size_t bytes);
+  void close_window();
+  Status put_object(std::uint32_t id, const unwind_object& object);
+  void give_back(Object& object);
+
+  StoreMaps maps_;
+  std::uint64_t most_shards_;
+  std::vector<UniqueFd> shards_;
+  UniqueMapping window_;  // of the shard that was written last
+  std::size_t window_shard_ = SIZE_MAX;
+  Arena arena_;
+  std::unordered_map<std::uint32_t, Object> objects_;
+  std::vector<std::uint32_t> free_ids_;
+  std::uint32_t next_id_ = 0;
+  std::map<RuleBytes, std::uint32_t> rules_;
+  std::uint64_t rows_ = 0;
+  std::uint64_t spaces_refused_ = 0;
+  Given fresh_;     // since the last grace period
+  Given settling_;  // since the one before
 };
 
 }  // namespace sightline::unwind

@@ -132,6 +132,7 @@ cli::OptionTable option_table(Options& options) {
                              "cache-misses", "page-faults", "context-switches"},
                             perf::check_sampled_event);
   cli::add_stack_options(table, common);
+  cli::add_unwind_options(table, common);
   cli::add_symbol_options(table, common);
   cli::add_grouping_option(table, common,
                            {"comm", "pid", "tid", "cpu", "cgroup", "event"});

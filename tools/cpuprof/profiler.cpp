@@ -30,6 +30,9 @@ namespace {
 constexpr std::uint64_t drain_every_ns = 500 * ns_per_ms;
 // What the BPF maps take, about, on a small machine: for RLIMIT_MEMLOCK.
 constexpr std::uint64_t memlock_needed = 16U << 20;
+// A profile of the whole machine does not wait longer than this for the rows of
+// all that runs; what is left is loaded while it runs.
+constexpr std::uint64_t load_until_ns = 150 * ns_per_ms;
 
 cli::Needs needs_of(const Options& options) {
   return {.bpf = true,
@@ -94,6 +97,7 @@ Result<std::unique_ptr<Profiler>> Profiler::open(const Options& options,
   bpf::capture_log();
   auto session = SL_TRY(cli::Session::open());
   std::unique_ptr<Profiler> profiler(new Profiler(options, std::move(session)));
+  profiler->open_ns_ = monotonic_ns();
   profiler->setup_ = make_setup(options, argv);
   SL_CHECK(profiler->watch_targets());
   profiler->reports_ = SL_TRY(Reports::open(options));
@@ -154,6 +158,7 @@ Status Profiler::prepare() {
                    format_bytes(sideband.memory_bytes())));
   collector_ =
       SL_TRY(stack::Collector::open(sampling_->maps(), std::move(sideband)));
+  SL_CHECK(open_unwinding());
   open_names();
   if (options_.common.name) {
     collector_->keep_only(
@@ -174,6 +179,42 @@ Status Profiler::prepare() {
     SL_CHECK(session_.watch(fd, [this] { return take_in(); }));
   }
   return {};
+}
+
+Status Profiler::open_unwinding() {
+  const auto& common = options_.common;
+  if (common.kernel_only || common.unwind == cli::Unwind::frame_pointers) {
+    return {};
+  }
+  SL_CHECK(
+      collector_->unwind_with(sampling_->unwind_maps(), common.unwind_bytes));
+  SL_CHECK(sampling_->follow_images());
+  auto& loader = *collector_->unwinding();
+  std::vector<std::uint32_t> chosen(common.pids.begin(), common.pids.end());
+  for (int tid : common.tids) {
+    chosen.push_back(process::read_process_of(tid).value_or(0));
+  }
+  if (command_) chosen.push_back(static_cast<std::uint32_t>(command_->pid()));
+  SL_CHECK(chosen.empty() ? loader.load_all(open_ns_ + load_until_ns)
+                          : loader.load(chosen));
+  say_unwinding();
+  return {};
+}
+
+void Profiler::say_unwinding() const {
+  auto* loader = collector_->unwinding();
+  if (loader == nullptr) return;
+  auto loaded = loader->summary();
+  auto use = loader->use();
+  note(fmt::format(
+      "unwinding: {} objects, {} functions, {} rows ({} not expressible), {} of "
+      "{} of kernel memory, built in {} of CPU; {} waiting, {} unreadable, {} "
+      "left out",
+      format_count(loaded.objects), format_count(loaded.functions),
+      format_count(loaded.rows), format_count(loaded.unsupported),
+      format_bytes(use.used_bytes), format_bytes(use.shard_bytes),
+      format_duration(loaded.build_cpu_ns), loaded.waiting, loaded.unreadable,
+      loaded.left_out));
 }
 
 void Profiler::open_names() {
@@ -442,6 +483,7 @@ Result<int> Profiler::finish(const cli::End& end) {
   if (end.reason != cli::EndReason::reader_gone) {
     SL_CHECK(report(ReportKind::final));
   }
+  say_unwinding();
   auto lost = bpf::loss_percent(run_.ledger, collector_->delivered());
   auto limit = options_.common.max_loss_percent;
   int status = limit && lost > *limit ? cli::status_loss : cli::status_done;

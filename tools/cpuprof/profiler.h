@@ -68,6 +68,8 @@ class Profiler {
   void add_idle_time(const Reading& reading);
   void add_idle_samples(int cpu, std::uint64_t all);
   void note(const std::string& text) const;
+  Status open_unwinding();
+  void say_unwinding() const;
   void open_names();
   void say_source_problems();
   void banner() const;
@@ -90,6 +92,7 @@ class Profiler {
   std::optional<container::CgroupNames> cgroups_;
   std::optional<Reports> reports_;
   Setup setup_;
+  std::uint64_t open_ns_ = 0;  // when the tool began to prepare
   std::uint64_t start_ns_ = 0;
   Reading mark_;                               // where the current span began
   Span run_;                                   // all that was reported

@@ -15,6 +15,7 @@
 #include "perf/event.h"
 #include "perf/sampler.h"
 #include "stack/collector.h"
+#include "unwind/store.h"
 
 struct cpuprof_bpf;
 
@@ -31,12 +32,17 @@ class Sampling {
   Sampling& operator=(Sampling&&) noexcept;
   ~Sampling();
 
-  // Attaches everything, the sampler last, so that our own start is not in
+  // Keeps each process's mappings in the kernel up to date at forks, execs and
+  // exits. Before what runs is loaded, so that nothing happens in between.
+  Status follow_images();
+
+  // Attaches everything else, the sampler last, so that our own start is not in
   // the profile.
   Status start();
   Status stop();
 
   [[nodiscard]] stack::SampleMaps maps() const;
+  [[nodiscard]] unwind::StoreMaps unwind_maps() const;
 
   [[nodiscard]] const std::vector<perf::Event>& events() const {
     return events_;

@@ -34,6 +34,24 @@ TEST(ParseNumber, NamesTheRangeAndTheTextEscaped) {
   EXPECT_FALSE(parse_number("10", 1, 9));
 }
 
+TEST(ParseBytes, KnowsEachUnit) {
+  EXPECT_EQ(parse_bytes("4096", 1, 1 << 20), 4096U);
+  EXPECT_EQ(parse_bytes("64K", 1, 1 << 20), 65536U);
+  EXPECT_EQ(parse_bytes("1M", 1, 1 << 20), 1U << 20);
+  EXPECT_EQ(parse_bytes("1G", 1, 1U << 30), 1U << 30);
+}
+
+TEST(ParseBytes, RefusesWhatIsNotASizeInItsRange) {
+  for (const auto* text : {"", "M", "1T", "1MB", "-1", "1.5M", " 1M", "0x10",
+                           "18446744073709551615G", "2M", "1K", "1023K"}) {
+    auto parsed = parse_bytes(text, 1 << 20, (2 << 20) - 1);
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_EQ(parsed.error().kind, ErrorKind::usage);
+  }
+  EXPECT_EQ(parse_bytes("5", 1 << 20, 64 << 20).error().what,
+            "expected a size from 1.0 MiB to 64.0 MiB, such as 64M, got '5'");
+}
+
 TEST(ParseDuration, KnowsEachUnit) {
   EXPECT_EQ(parse_duration("5"), 5 * ns_per_second);
   EXPECT_EQ(parse_duration("5s"), 5 * ns_per_second);

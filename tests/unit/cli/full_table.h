@@ -24,6 +24,7 @@ struct FullTool {
     add_interval_option(table, common);
     add_sampling_options(table, common, {"cpu-clock", "cycles"});
     add_stack_options(table, common);
+    add_unwind_options(table, common);
     add_symbol_options(table, common);
     add_grouping_option(table, common, {"comm", "pid", "cpu", "cgroup"});
     add_table_options(table, common, {"self", "total"});

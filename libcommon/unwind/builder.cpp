@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "unwind/builder.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <ctime>
+#include <optional>
+#include <utility>
+
+#include "symbol/debug_files.h"
+
+namespace sightline::unwind {
+namespace {
+
+std::uint64_t thread_cpu_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+Rows rows_of(const symbol::ElfFile& file, const BuildJob& job) {
+  auto rows = build_rows(file);
+  if (rows.functions > 0) return rows;
+  auto debug =
+      symbol::find_debug_file(file, {.root = job.root.get(), .path = job.path});
+  if (!debug) return rows;
+  auto opened = symbol::ElfFile::open(std::move(debug->fd));
+  return opened ? build_rows(file, &*opened) : rows;
+}
+
+}  // namespace
+
+Built build(BuildJob job) {
+  auto start = thread_cpu_ns();
+  Built built{.object = job.object};
+  auto file = symbol::ElfFile::open(std::move(job.file));
+  if (file) {
+    built.rows = rows_of(*file, job);
+  } else {
+    built.rows.reason = file.error();
+  }
+  built.cpu_ns = thread_cpu_ns() - start;
+  return built;
+}
+
+Result<Builder> Builder::open() {
+  UniqueFd ready(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!ready) return fail_errno("cannot make an eventfd");
+  return Builder(std::make_unique<Shared>(std::move(ready)));
+}
+
+Builder::~Builder() {
+  if (!shared_ || !thread_.joinable()) return;
+  {
+    std::lock_guard lock(shared_->mutex);
+    shared_->ends = true;
+    shared_->jobs.clear();
+  }
+  shared_->changed.notify_one();
+  thread_.join();
+}
+
+void Builder::add(BuildJob job) {
+  {
+    std::lock_guard lock(shared_->mutex);
+    shared_->jobs.push_back(std::move(job));
+  }
+  ++waiting_;
+  shared_->changed.notify_one();
+  if (thread_.joinable()) return;
+  // A thread inherits the mask of who starts it.
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([shared = shared_.get()] { work(*shared); });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+std::vector<Built> Builder::take() {
+  std::uint64_t count = 0;
+  [[maybe_unused]] auto drained =
+      ::read(shared_->ready.get(), &count, sizeof(count));
+  std::lock_guard lock(shared_->mutex);
+  auto done = std::exchange(shared_->done, {});
+  waiting_ -= done.size();
+  return done;
+}
+
+void Builder::work(Shared& shared) {
+  std::unique_lock lock(shared.mutex);
+  while (true) {
+    shared.changed.wait(lock,
+                        [&] { return shared.ends || !shared.jobs.empty(); });
+    if (shared.ends) return;
+    auto job = std::move(shared.jobs.front());
+    shared.jobs.pop_front();
+    lock.unlock();
+    auto built = build(std::move(job));
+    lock.lock();
+    shared.done.push_back(std::move(built));
+    ::eventfd_write(shared.ready.get(), 1);
+  }
+}
+
+}  // namespace sightline::unwind

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "unwind/frame_index.h"
+
+#include <elf.h>
+
+#include <algorithm>
+#include <limits>
+
+namespace sightline::unwind {
+namespace {
+
+using symbol::ElfFile;
+using symbol::Reason;
+
+constexpr std::size_t cached_cies = 64;  // a power of two
+
+// Chrome has 1.5 million.
+constexpr std::size_t most_functions = 8U << 20;
+
+struct AddressRange {
+  std::uint64_t start = 0;
+  std::uint64_t end = 0;
+};
+
+std::vector<AddressRange> code_of(const ElfFile& file) {
+  std::vector<AddressRange> code;
+  for (const auto& segment : file.segments()) {
+    if (segment.type != PT_LOAD || (segment.flags & PF_X) == 0 ||
+        segment.file_size > ~segment.address) {
+      continue;
+    }
+    code.push_back({segment.address, segment.address + segment.file_size});
+  }
+  return code;
+}
+
+// Reads entry after entry of a section into an index.
+class IndexReader {
+ public:
+  IndexReader(FrameIndex& index, std::vector<AddressRange> code)
+      : index_(index), cies_(index.section), code_(std::move(code)) {}
+
+  void read() {
+    const FrameSection& section = index_.section;
+    for (std::uint64_t at = 0; at < section.bytes.size();) {
+      const auto header = read_header(section, at);
+      if (!header) {
+        index_.reason = Reason::corrupt;
+        return;
+      }
+      if (header->empty && section.ends_at_zero) return;
+      if (!header->empty && !header->is_cie && !add(*header)) return;
+      at = header->end;
+    }
+  }
+
+ private:
+  // False when there is no room for more.
+  bool add(const EntryHeader& header) {
+    const CieCache::Entry* const common = cies_.find(header.cie);
+    const auto fde = common == nullptr
+                         ? std::nullopt
+                         : read_fde(index_.section, header, common->cie);
+    if (!fde || !in_code(*fde)) {
+      ++index_.malformed;
+      return true;
+    }
+    if (index_.functions.size() == most_functions) {
+      index_.reason = Reason::unwind_info_large;
+      return false;
+    }
+    index_.functions.push_back(
+        {.start = fde->start,
+         .length = static_cast<std::uint32_t>(fde->length),
+         .entry = static_cast<std::uint32_t>(header.at)});
+    return true;
+  }
+
+  [[nodiscard]] bool in_code(const Fde& fde) const {
+    if (fde.length == 0 ||
+        fde.length > std::numeric_limits<std::uint32_t>::max()) {
+      return false;
+    }
+    return std::ranges::any_of(code_, [&](const AddressRange& range) {
+      return fde.start >= range.start && fde.start + fde.length <= range.end;
+    });
+  }
+
+  FrameIndex& index_;
+  CieCache cies_;
+  std::vector<AddressRange> code_;
+};
+
+void sort_functions(std::vector<Function>& functions) {
+  const auto before = [](const Function& left, const Function& right) {
+    return left.start != right.start ? left.start < right.start
+                                     : left.entry < right.entry;
+  };
+  if (!std::ranges::is_sorted(functions, before)) {
+    std::ranges::sort(functions, before);
+  }
+  const auto repeated = std::ranges::unique(functions, {}, &Function::start);
+  functions.erase(repeated.begin(), repeated.end());
+  for (std::size_t i = 1; i < functions.size(); ++i) {
+    Function& first = functions[i - 1];
+    const std::uint64_t room = functions[i].start - first.start;
+    if (first.length > room) first.length = static_cast<std::uint32_t>(room);
+  }
+}
+
+std::expected<FrameIndex, Reason> index_of(
+    std::expected<FrameSection, Reason> section,
+    const std::vector<AddressRange>& code) {
+  if (!section) return std::unexpected(section.error());
+  FrameIndex index;
+  index.section = std::move(*section);
+  IndexReader(index, code).read();
+  if (index.functions.empty()) {
+    return std::unexpected(index.reason == Reason::none && index.malformed == 0
+                               ? Reason::no_unwind_info
+                               : Reason::corrupt);
+  }
+  sort_functions(index.functions);
+  return index;
+}
+
+}  // namespace
+
+std::expected<FrameIndex, Reason> read_frame_index(const ElfFile& object,
+                                                   const ElfFile* debug,
+                                                   std::uint64_t most_bytes) {
+  constexpr std::uint64_t most_numbered =
+      std::numeric_limits<std::uint32_t>::max();
+  const std::uint64_t most = std::min(most_bytes, most_numbered);
+  const auto code = code_of(object);
+  auto index = index_of(read_eh_frame(object, most), code);
+  if (index) return index;
+  auto other = index_of(read_debug_frame(object, most), code);
+  if (!other && debug != nullptr) {
+    other = index_of(read_debug_frame(*debug, most), code);
+  }
+  // Of two reasons the one that says more.
+  const bool says_more = other || index.error() == Reason::no_unwind_info;
+  return says_more ? std::move(other) : std::move(index);
+}
+
+CieCache::CieCache(const FrameSection& section)
+    : section_(&section), program_(section), slots_(cached_cies) {}
+
+const CieCache::Entry* CieCache::find(std::uint64_t at) {
+  // Entries begin at multiples of four.
+  Slot& slot = slots_[at / 4 % cached_cies];
+  if (slot.at != at) {
+    slot.at = at;
+    slot.good = false;
+    const auto header = read_header(*section_, at);
+    const auto cie = header ? read_cie(*section_, *header) : std::nullopt;
+    if (!cie) return nullptr;
+    slot.entry.cie = *cie;
+    const auto initial = program_.initial_state(slot.entry.cie);
+    if (!initial) return nullptr;
+    slot.entry.initial = *initial;
+    slot.good = true;
+  }
+  return slot.good ? &slot.entry : nullptr;
+}
+
+}  // namespace sightline::unwind

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// The functions that an object's call frame information speaks of, by address.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <vector>
+
+#include "symbol/elf_file.h"
+#include "symbol/reason.h"
+#include "unwind/cfi_program.h"
+#include "unwind/cfi_reader.h"
+#include "unwind/frame_section.h"
+
+namespace sightline::unwind {
+
+struct Function {
+  std::uint64_t start = 0;
+  std::uint32_t length = 0;
+  std::uint32_t entry = 0;  // where its FDE begins in the section
+
+  [[nodiscard]] std::uint64_t end() const { return start + length; }
+};
+
+struct FrameIndex {
+  FrameSection section = {};
+  // Sorted; none overlaps another. Where two do in the file, the one that
+  // begins later ends the other, as a search in .eh_frame_hdr does; of two that
+  // begin together the first in the file counts.
+  std::vector<Function> functions = {};
+  std::uint64_t malformed = 0;  // entries that were passed over
+  symbol::Reason reason = symbol::Reason::none;  // why not all
+};
+
+// Of .eh_frame, else of .debug_frame, of `object` or else of `debug` (may be
+// null). Functions that are not in the object's code are passed over: linkers
+// leave the information of what they discard. .eh_frame_hdr is not trusted;
+// sorting costs less than checking it.
+std::expected<FrameIndex, symbol::Reason> read_frame_index(
+    const symbol::ElfFile& object, const symbol::ElfFile* debug,
+    std::uint64_t most_bytes);
+
+// Finds CIEs again, with what they say of their functions' starts. Few of a
+// file's CIEs are in use together: a small cache has them.
+class CieCache {
+ public:
+  explicit CieCache(const FrameSection& section);
+
+  struct Entry {
+    Cie cie = {};
+    State initial = {};
+  };
+  // Null: malformed. Valid until the next call.
+  const Entry* find(std::uint64_t at);
+
+ private:
+  struct Slot {
+    std::uint64_t at = ~0ULL;
+    bool good = false;
+    Entry entry = {};
+  };
+  const FrameSection* section_;
+  Program program_;
+  std::vector<Slot> slots_;
+};
+
+}  // namespace sightline::unwind

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "unwind/full_walk.h"
+
+#include <fcntl.h>
+
+#include <utility>
+
+#include "symbol/vdso.h"
+
+namespace sightline::unwind {
+namespace {
+
+#if defined(__aarch64__)
+constexpr unsigned pc_register = 32;
+constexpr unsigned sp_register = 31;
+constexpr unsigned fp_register = 29;
+#else
+constexpr unsigned pc_register = 16;
+constexpr unsigned sp_register = 7;
+constexpr unsigned fp_register = 6;
+#endif
+
+std::optional<symbol::ElfFile> open_file(process::Objects& objects,
+                                         process::ObjectId id) {
+  if (id == process::vdso_object) {
+    auto image = symbol::open_vdso();
+    if (image) return std::move(*image);
+  }
+  if (id < process::first_file_object || objects.is_generated(id)) return {};
+  auto opened = objects.open(id);
+  auto fd = opened.own ? std::move(opened.own)
+                       : UniqueFd(::fcntl(opened.fd, F_DUPFD_CLOEXEC, 0));
+  auto file = symbol::ElfFile::open(std::move(fd));
+  if (!file) return {};
+  return std::move(*file);
+}
+
+// The frame's own words: what it saved of its caller's frame pointer, and where
+// it returns to.
+stack_reason by_frame_pointer(Registers& registers, const MemoryReader& read) {
+  const auto fp = registers.get(fp_register);
+  if (!fp) return STACK_NO_ROWS;
+  if (*fp == 0) return STACK_WHOLE;
+  std::uint64_t saved = 0;
+  std::uint64_t to = 0;
+  if ((*fp & 7) != 0 || !read(*fp, saved) || !read(*fp + 8, to)) {
+    return STACK_NO_ROWS;
+  }
+  registers.known = 0;
+  registers.set(fp_register, saved);
+  registers.set(sp_register, *fp + 16);
+  registers.set(pc_register, to);
+  return STACK_REASONS;
+}
+
+stack_reason reason_for(StepEnd end) {
+  switch (end) {
+    case StepEnd::stepped:
+      return STACK_REASONS;
+    case StepEnd::root:
+      return STACK_WHOLE;
+    case StepEnd::not_covered:
+      return STACK_NO_ROWS;
+    case StepEnd::not_understood:
+      return STACK_UNSUPPORTED;
+    case StepEnd::not_readable:
+      return STACK_UNREADABLE;
+  }
+  return STACK_UNSUPPORTED;
+}
+
+}  // namespace
+
+struct FullWalk::Frame {
+  Registers registers;
+  bool from_call = false;    // its address is one of return
+  bool interrupted = false;  // a signal frame was left for it
+
+  [[nodiscard]] std::uint64_t pc() const {
+    return registers.values[pc_register];
+  }
+};
+
+FullWalk::Object& FullWalk::object(process::ObjectId id) {
+  auto at = known_.find(id);
+  if (at != known_.end()) {
+    recent_.splice(recent_.begin(), recent_, at->second);
+    return recent_.front();
+  }
+  recent_.push_front({.id = id, .file = open_file(objects_, id)});
+  auto& object = recent_.front();
+  known_[id] = recent_.begin();
+  auto frames = object.file
+                    ? CallFrames::open(*object.file)
+                    : std::unexpected(symbol::Reason::no_unwind_info);
+  if (frames) {
+    object.memory = frames->memory();
+    object.frames.emplace(std::move(*frames));
+  }
+  memory_ += object.memory;
+  bound_memory();
+  return object;
+}
+
+void FullWalk::bound_memory() {
+  while (memory_ > most_memory_ && recent_.size() > 1) {
+    memory_ -= recent_.back().memory;
+    known_.erase(recent_.back().id);
+    recent_.pop_back();
+  }
+}
+
+// STACK_REASONS: go on.
+stack_reason FullWalk::step(Frame& frame, const process::AddressSpace& space,
+                            const MemoryReader& read) {
+  const auto address = frame.pc() - (frame.from_call ? 1 : 0);
+  const auto found = space.locate(address, UINT64_MAX);
+  if (found.mapping == nullptr) return STACK_NOT_CODE;
+  auto& from = object(found.object);
+  Step step;
+  if (from.frames) {
+    const auto place = from.file->address_of(found.offset);
+    if (!place) return STACK_NO_ROWS;
+    step = from.frames->step(frame.registers, *place, read, address - *place);
+  }
+  const auto before = frame.registers.get(sp_register);
+  auto reason = step.end == StepEnd::not_covered
+                    ? by_frame_pointer(frame.registers, read)
+                    : reason_for(step.end);
+  frame.from_call = !step.signal_frame;
+  frame.interrupted = step.signal_frame;
+  if (reason == STACK_REASONS && frame.pc() == 0) return STACK_WHOLE;
+  // Without going up it would not end.
+  const auto now = frame.registers.get(sp_register);
+  const bool covered = step.end == StepEnd::stepped && !step.signal_frame;
+  if (covered && before && now && *now <= *before) return STACK_UNSUPPORTED;
+  return reason;
+}
+
+WalkedStack FullWalk::walk(Registers registers,
+                           const process::AddressSpace& space,
+                           const MemoryReader& read) {
+  WalkedStack stack;
+  Frame frame{.registers = registers};
+  while (stack.frames.size() < STACK_MAX_FRAMES) {
+    stack.frames.push_back(frame.pc() + (frame.interrupted ? 1 : 0));
+    auto reason = step(frame, space, read);
+    if (reason == STACK_REASONS) continue;
+    // What a wrong guess led to is no frame.
+    bool is_frame = reason != STACK_NOT_CODE || !frame.from_call;
+    if (!is_frame && stack.frames.size() > 1) stack.frames.pop_back();
+    stack.reason = reason;
+    return stack;
+  }
+  stack.reason = STACK_CUT;
+  return stack;
+}
+
+}  // namespace sightline::unwind

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Walks a copied stack with all that call frame information says: slower than
+// rows, and for what they cannot express (--unwind copy).
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "process/address_space.h"
+#include "process/objects.h"
+#include "sample.h"
+#include "unwind/cfi_walk.h"
+
+namespace sightline::unwind {
+
+// A user stack, leaf first. Return addresses are as the program has them; an
+// address that was interrupted by a signal is one more, so that one can be
+// taken from every frame but the first (as bpf/include/unwind_step.h does it).
+struct WalkedStack {
+  std::vector<std::uint64_t> frames = {};
+  stack_reason reason = STACK_WHOLE;
+};
+
+// Not thread-safe. Keeps the call frame information of the objects that it met
+// lately: at most `most_memory` bytes, but always of the last one.
+class FullWalk {
+ public:
+  explicit FullWalk(process::Objects& objects,
+                    std::uint64_t most_memory = 64U << 20)
+      : objects_(objects), most_memory_(most_memory) {}
+
+  // `registers` with the program counter under its DWARF number.
+  WalkedStack walk(Registers registers, const process::AddressSpace& space,
+                   const MemoryReader& read);
+
+ private:
+  struct Object {
+    process::ObjectId id;
+    std::optional<symbol::ElfFile> file = {};
+    std::optional<CallFrames> frames = {};
+    std::uint64_t memory = 0;
+  };
+  struct Frame;
+  stack_reason step(Frame& frame, const process::AddressSpace& space,
+                    const MemoryReader& read);
+  Object& object(process::ObjectId id);
+  void bound_memory();
+
+  process::Objects& objects_;
+  std::uint64_t most_memory_;
+  std::uint64_t memory_ = 0;
+  std::list<Object> recent_;  // the one that was used last is in front
+  std::unordered_map<process::ObjectId, std::list<Object>::iterator> known_;
+};
+
+}  // namespace sightline::unwind

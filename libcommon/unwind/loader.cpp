@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "unwind/loader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/clock.h"
+#include "process/proc.h"
+
+namespace sightline::unwind {
+namespace {
+
+struct Running {
+  std::uint32_t pid;
+  double busy;  // CPU time for its age
+};
+
+std::vector<Running> running_processes() {
+  std::vector<Running> found;
+  auto pids = process::list_processes();
+  if (!pids) return found;
+  auto now = static_cast<double>(boottime_ns()) / process::ns_per_tick;
+  for (auto pid : *pids) {
+    auto stat = process::read_stat(pid);
+    if (!stat || stat->kernel_thread) continue;
+    auto age = now - static_cast<double>(stat->start_ticks) + 1;
+    found.push_back({pid, static_cast<double>(stat->cpu_ticks) / age});
+  }
+  std::ranges::stable_sort(found, std::greater{}, &Running::busy);
+  return found;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Loader>> Loader::open(Store store, process::Table& table,
+                                             process::Objects& objects) {
+  std::unique_ptr<Loader> loader(new Loader(std::move(store), table));
+  loader->rows_.emplace(SL_TRY(ObjectRows::open(loader->store_, objects)));
+  loader->spaces_.emplace(loader->store_, *loader->rows_, table, objects);
+  return loader;
+}
+
+Status Loader::load(std::span<const std::uint32_t> pids) {
+  for (auto pid : pids) {
+    table_.preload(pid);
+    spaces_->follow(pid);
+  }
+  SL_TRY(spaces_->publish(UINT64_MAX));
+  return rows_->build_waiting(UINT64_MAX);
+}
+
+Status Loader::load_all(std::uint64_t deadline_ns) {
+  for (const auto& process : running_processes()) {
+    table_.preload(process.pid);
+    spaces_->follow(process.pid);
+  }
+  SL_TRY(spaces_->publish(UINT64_MAX));
+  return rows_->build_waiting(deadline_ns);
+}
+
+Result<bool> Loader::advance(std::uint64_t applied_ns) {
+  bool all = SL_TRY(spaces_->publish(applied_ns));
+  SL_CHECK(rows_->advance());
+  return all;
+}
+
+Status Loader::grace_period_passed() {
+  store_.grace_period_passed();
+  spaces_->forget();
+  return rows_->drop_unused();
+}
+
+}  // namespace sightline::unwind

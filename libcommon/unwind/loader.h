@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keeps the kernel half's tables what the machine is: rows of what is mapped,
+// mappings of what runs. Before the start for what runs already, then from what
+// the side-band tells.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/error.h"
+#include "process/table.h"
+#include "unwind/object_rows.h"
+#include "unwind/spaces.h"
+#include "unwind/store.h"
+
+namespace sightline::unwind {
+
+// Not thread-safe. On the heap, because its parts refer to one another.
+class Loader {
+ public:
+  static Result<std::unique_ptr<Loader>> open(Store store,
+                                              process::Table& table,
+                                              process::Objects& objects);
+
+  // Chosen processes: all their rows are in place when it returns.
+  Status load(std::span<const std::uint32_t> pids);
+
+  // What runs now, busiest first. Whatever is not in place at `deadline_ns`
+  // (CLOCK_MONOTONIC) is loaded while the tool runs. Takes longer than that by
+  // one object and by reading /proc.
+  Status load_all(std::uint64_t deadline_ns);
+
+  Spaces& spaces() { return *spaces_; }
+
+  // Publishes what happened up to `applied_ns`, and rows that were made
+  // meanwhile. False when something waits for a later time.
+  Result<bool> advance(std::uint64_t applied_ns);
+
+  // Every program that ran at the last call has ended.
+  Status grace_period_passed();
+
+  // Readable when advance() has something to do.
+  [[nodiscard]] int fd() const { return rows_->fd(); }
+
+  void mark_objects(std::vector<bool>& live) const {
+    rows_->mark_objects(live);
+  }
+
+  [[nodiscard]] LoadSummary summary() const { return rows_->summary(); }
+  [[nodiscard]] Store::Use use() const { return store_.use(); }
+  [[nodiscard]] const Store& store() const { return store_; }
+
+ private:
+  Loader(Store store, process::Table& table)
+      : store_(std::move(store)), table_(table) {}
+
+  Store store_;
+  process::Table& table_;
+  std::optional<ObjectRows> rows_;
+  std::optional<Spaces> spaces_;
+};
+
+}  // namespace sightline::unwind

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "unwind/object_rows.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "symbol/vdso.h"
+
+namespace sightline::unwind {
+namespace {
+
+UniqueFd copy_of(int fd) {
+  return UniqueFd(fd >= 0 ? ::fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1);
+}
+
+}  // namespace
+
+Result<ObjectRows> ObjectRows::open(Store& store, process::Objects& objects) {
+  ObjectRows rows(store, objects, SL_TRY(Builder::open()));
+  SL_CHECK(rows.add_fixed());
+  SL_CHECK(rows.add_vdso());
+  return rows;
+}
+
+// A new store has room for these.
+Status ObjectRows::add_fixed() {
+  generated_code_ = store_->add_object(UNWIND_FRAME_POINTERS).value_or(0);
+  no_room_ = store_->add_object(UNWIND_LEFT_OUT).value_or(0);
+  return {};
+}
+
+Status ObjectRows::add_vdso() {
+  vdso_ = store_->add_object(UNWIND_PENDING).value_or(no_room_);
+  auto image = symbol::open_vdso();
+  if (!image) return store_->set_state(vdso_, UNWIND_NO_INFORMATION);
+  SL_TRY(store_->publish(vdso_, build_rows(*image)));
+  return {};
+}
+
+std::optional<std::uint32_t> ObjectRows::known(process::ObjectId id) const {
+  if (id == process::vdso_object) return vdso_;
+  if (id < process::first_file_object) return generated_code_;
+  if (objects_->is_generated(id)) return generated_code_;
+  auto at = by_object_.find(id);
+  if (at == by_object_.end()) return std::nullopt;
+  return at->second;
+}
+
+Result<std::uint32_t> ObjectRows::use(process::ObjectId id) {
+  auto found = known(id);
+  auto slot = found ? *found : SL_TRY(add(id));
+  auto at = slots_.find(slot);
+  if (at != slots_.end()) ++at->second.uses;
+  return slot;
+}
+
+Result<std::uint32_t> ObjectRows::add(process::ObjectId id) {
+  auto slot = store_->add_object(UNWIND_PENDING);
+  if (!slot) {
+    ++summary_.left_out;
+    return no_room_;
+  }
+  slots_[*slot] = {.object = id};
+  by_object_[id] = *slot;
+  wanted_.push_back(id);
+  return *slot;
+}
+
+void ObjectRows::release(std::uint32_t slot) {
+  auto at = slots_.find(slot);
+  if (at == slots_.end() || --at->second.uses > 0) return;
+  at->second.unused_since_ns = monotonic_ns();
+}
+
+BuildJob ObjectRows::job_for(process::ObjectId id) {
+  auto opened = objects_->open(id);
+  BuildJob job{.object = id, .path = objects_->file(id).path};
+  job.file = opened.own ? std::move(opened.own) : copy_of(opened.fd);
+  job.root = copy_of(opened.root);
+  return job;
+}
+
+// Passes over what nobody uses any more, and what cannot be opened.
+std::optional<BuildJob> ObjectRows::next_job() {
+  while (!wanted_.empty()) {
+    auto id = wanted_.front();
+    wanted_.pop_front();
+    if (by_object_.contains(id)) return job_for(id);
+  }
+  return std::nullopt;
+}
+
+Status ObjectRows::build_waiting(std::uint64_t deadline_ns) {
+  while (monotonic_ns() < deadline_ns) {
+    auto job = next_job();
+    if (!job) return {};
+    SL_CHECK(publish(build(std::move(*job))));
+  }
+  return {};
+}
+
+Status ObjectRows::advance() {
+  for (const auto& built : builder_.take()) SL_CHECK(publish(built));
+  while (auto job = next_job()) builder_.add(std::move(*job));
+  return {};
+}
+
+Status ObjectRows::publish(const Built& built) {
+  auto at = by_object_.find(built.object);
+  if (at == by_object_.end()) return {};
+  auto& slot = slots_[at->second];
+  const auto& rows = built.rows;
+  summary_.build_cpu_ns += built.cpu_ns;
+  if (rows.functions > 0) {
+    bool fits = SL_TRY(store_->publish(at->second, rows));
+    slot.state = fits ? UNWIND_LOADED : UNWIND_LEFT_OUT;
+    (fits ? summary_.objects : summary_.left_out) += 1;
+    summary_.functions += fits ? rows.functions : 0;
+    summary_.rows += fits ? rows.rows.size() : 0;
+    summary_.unsupported += fits ? rows.unsupported : 0;
+    return {};
+  }
+  // A program without a word about its frames may have frame pointers; of one
+  // that cannot be read nothing is known.
+  bool readable = rows.reason == symbol::Reason::no_unwind_info;
+  slot.state = readable ? UNWIND_FRAME_POINTERS : UNWIND_NO_INFORMATION;
+  summary_.unreadable += readable ? 0 : 1;
+  return store_->set_state(at->second, slot.state);
+}
+
+Status ObjectRows::drop_unused(std::uint64_t now_ns) {
+  bool gave_room = false;
+  for (auto at = slots_.begin(); at != slots_.end();) {
+    const auto& slot = at->second;
+    if (slot.uses > 0 || slot.unused_since_ns + keep_ns > now_ns) {
+      ++at;
+      continue;
+    }
+    gave_room |= slot.state == UNWIND_LOADED;
+    by_object_.erase(slot.object);
+    SL_CHECK(store_->remove_object(at->first));
+    at = slots_.erase(at);
+  }
+  return gave_room ? ask_again() : Status();
+}
+
+// What had no room may have it now.
+Status ObjectRows::ask_again() {
+  for (auto& [number, slot] : slots_) {
+    if (slot.state != UNWIND_LEFT_OUT) continue;
+    slot.state = UNWIND_PENDING;
+    SL_CHECK(store_->set_state(number, UNWIND_PENDING));
+    wanted_.push_back(slot.object);
+    --summary_.left_out;
+  }
+  return {};
+}
+
+void ObjectRows::mark_objects(std::vector<bool>& live) const {
+  for (const auto& [id, slot] : by_object_) live[id] = true;
+}
+
+LoadSummary ObjectRows::summary() const {
+  auto summary = summary_;
+  summary.waiting = wanted_.size() + builder_.waiting();
+  return summary;
+}
+
+}  // namespace sightline::unwind

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "unwind/spaces.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/units.h"
+
+namespace sightline::unwind {
+namespace {
+
+constexpr std::uint64_t page_bytes = 4096;
+
+// The legacy vsyscall page and everything else of the kernel's half.
+constexpr std::uint64_t end_of_user = 1ULL << 63;
+
+// Rounds of forget() after which also those are asked for whose end nobody has
+// told.
+constexpr std::uint32_t rounds_between_sweeps = 20;
+
+bool is_gone(std::uint32_t pid) {
+  return ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH;
+}
+
+unwind_mapping make_mapping(const process::Mapping& from, std::uint32_t slot) {
+  return {.start = from.start,
+          .bias = from.start - from.file_offset,
+          .length = static_cast<__u32>((from.end - from.start) / page_bytes),
+          .object = slot};
+}
+
+// Runtimes map their code in many small pieces, of which each is unwound in the
+// same way.
+bool continues(const unwind_mapping& before, const unwind_mapping& next) {
+  return before.object == next.object &&
+         before.start + before.length * page_bytes == next.start &&
+         before.bias == next.bias;
+}
+
+bool same(const std::vector<unwind_mapping>& a,
+          const std::vector<unwind_mapping>& b) {
+  return a.size() == b.size() &&
+         std::memcmp(a.data(), b.data(), a.size() * sizeof(a[0])) == 0;
+}
+
+}  // namespace
+
+Spaces::Published::~Published() {
+  spaces.store_.release(extent);
+  for (auto slot : slots) spaces.rows_.release(slot);
+}
+
+// The kernel half has given the child what the parent had then: what it has
+// now, or what it had a moment ago.
+void Spaces::on_fork(std::uint32_t pid, std::uint32_t parent) {
+  auto from = processes_.find(parent);
+  if (from == processes_.end()) return;
+  auto held = from->second.held;
+  processes_[pid] = {.held = std::move(held)};
+}
+
+void Spaces::on_exec(std::uint32_t pid, std::uint64_t time_ns) {
+  auto at = processes_.find(pid);
+  if (at == processes_.end()) return;
+  auto& process = at->second;
+  process.held.clear();
+  if (process.seen_ns > time_ns) return;  // the new image was met already
+  process.start_ns = 0;
+  // What was published after the exec was the old image's.
+  if (process.published_ns > time_ns) store_.erase_space(pid);
+}
+
+void Spaces::on_map(std::uint32_t pid) {
+  auto at = processes_.find(pid);
+  if (at == processes_.end() || std::exchange(at->second.changed, true)) return;
+  changed_.push_back(pid);
+}
+
+void Spaces::on_exit(std::uint32_t pid) {
+  auto at = processes_.find(pid);
+  if (at != processes_.end()) at->second.ended = true;
+}
+
+void Spaces::follow(std::uint32_t pid) {
+  auto& process = processes_[pid];
+  if (!std::exchange(process.changed, true)) changed_.push_back(pid);
+}
+
+void Spaces::follow(const process::ImageSeen& seen) {
+  if (seen.kernel_thread || seen.key.pid == 0) return;
+  follow(seen.key.pid);
+  auto& process = processes_[seen.key.pid];
+  process.start_ns = seen.key.start_ns;
+  process.exec_id = seen.key.exec_id;
+  process.seen_ns = seen.time_ns;
+  process.ended = false;
+}
+
+Result<bool> Spaces::publish(std::uint64_t applied_ns) {
+  auto pids = std::exchange(changed_, {});
+  for (auto pid : pids) {
+    auto at = processes_.find(pid);
+    if (at == processes_.end()) continue;
+    if (at->second.seen_ns > applied_ns) {
+      changed_.push_back(pid);
+      continue;
+    }
+    at->second.changed = false;
+    SL_CHECK(publish(pid, at->second));
+  }
+  return changed_.empty();
+}
+
+unwind_space Spaces::space_for(const Process& process) {
+  const auto& extent = process.held.back()->extent;
+  return {.start_ns = process.start_ns,
+          .exec_id = process.exec_id,
+          .any_image = process.start_ns == 0,
+          .word = extent.word,
+          .count = extent.words / UNWIND_MAPPING_WORDS};
+}
+
+Status Spaces::publish(std::uint32_t pid, Process& process) {
+  auto now = table_.current(pid);
+  if (now.space == nullptr) return {};
+  std::vector<std::uint32_t> slots;
+  auto mappings = SL_TRY(mappings_of(pid, now, slots));
+  bool known =
+      !process.held.empty() && same(process.held.back()->mappings, mappings);
+  if (!known) SL_CHECK(replace(process, std::move(mappings), slots));
+  for (auto slot : slots) rows_.release(slot);
+  if (process.held.empty()) return {};
+  process.published_ns = monotonic_ns();
+  return store_.put_space(pid, space_for(process));
+}
+
+// Takes the slots over, unless there is no room.
+Status Spaces::replace(Process& process, std::vector<unwind_mapping> mappings,
+                       std::vector<std::uint32_t>& slots) {
+  if (mappings.empty()) return {};
+  auto extent = SL_TRY(store_.add_mappings(mappings));
+  if (!extent) return {};
+  auto published = std::make_shared<Published>(*this, *extent);
+  published->slots = std::exchange(slots, {});
+  published->mappings = std::move(mappings);
+  process.held.push_back(std::move(published));
+  return {};
+}
+
+Result<std::vector<unwind_mapping>> Spaces::mappings_of(
+    std::uint32_t pid, const process::Table::Current& now,
+    std::vector<std::uint32_t>& slots) {
+  std::vector<unwind_mapping> mappings;
+  for (const auto& from : now.space->mappings()) {
+    if (from.start >= end_of_user) break;
+    if (mappings.size() == UNWIND_MAX_MAPPINGS) break;
+    objects_.capture(from.object, pid, from.start, from.end, now.root);
+    auto mapping = make_mapping(from, SL_TRY(rows_.use(from.object)));
+    if (from.object < process::first_file_object &&
+        from.object != process::vdso_object) {
+      mapping.bias = 0;
+    }
+    if (!mappings.empty() && continues(mappings.back(), mapping)) {
+      mappings.back().length += mapping.length;
+      rows_.release(mapping.object);
+      continue;
+    }
+    slots.push_back(mapping.object);
+    mappings.push_back(mapping);
+  }
+  return mappings;
+}
+
+// What was replaced stays for one round: who was forked meanwhile may have it.
+void Spaces::forget() {
+  bool ask_all = ++rounds_ % rounds_between_sweeps == 0;
+  std::erase_if(processes_, [&](const auto& entry) {
+    return (entry.second.ended || ask_all) && is_gone(entry.first);
+  });
+  for (auto& [pid, process] : processes_) {
+    auto& held = process.held;
+    bool settled = process.published_ns + ns_per_second < monotonic_ns();
+    // A child that was never published may run on any of them.
+    if (held.size() > 1 && process.published_ns != 0 && settled) {
+      held.erase(held.begin(), held.end() - 1);
+    }
+  }
+}
+
+}  // namespace sightline::unwind

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which mappings each process has, as the kernel half's walk sees them. The
+// kernel half itself copies them at a fork and drops them at an exec and at the
+// end of a process (bpf/include/unwind.h); what is published here follows what
+// the process table knows.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "base/error.h"
+#include "process/table.h"
+#include "unwind/object_rows.h"
+#include "unwind/store.h"
+
+namespace sightline::unwind {
+
+// Not thread-safe. What it refers to must outlive it.
+class Spaces {
+ public:
+  Spaces(Store& store, ObjectRows& rows, process::Table& table,
+         process::Objects& objects)
+      : store_(store), rows_(rows), table_(table), objects_(objects) {}
+  Spaces(const Spaces&) = delete;
+  Spaces& operator=(const Spaces&) = delete;
+
+  // Side-band records, in the order of their time.
+  void on_fork(std::uint32_t pid, std::uint32_t parent);
+  void on_exec(std::uint32_t pid, std::uint64_t time_ns);
+  void on_map(std::uint32_t pid);
+  void on_exit(std::uint32_t pid);
+
+  // From now on this process's mappings are published. `seen`: the image that
+  // the kernel half met; until the side-band has told what happened before it,
+  // nothing is published.
+  void follow(std::uint32_t pid);
+  void follow(const process::ImageSeen& seen);
+
+  // Publishes the mappings that have changed, of what happened up to
+  // `applied_ns`. False when something waits for a later time.
+  Result<bool> publish(std::uint64_t applied_ns);
+
+  // Gives back what ended processes had. To be called after each grace period
+  // of the store.
+  void forget();
+
+  [[nodiscard]] std::size_t processes() const { return processes_.size(); }
+
+ private:
+  // Mappings in the store, with the objects that they use.
+  struct Published {
+    Published(Spaces& owner, Extent where) : spaces(owner), extent(where) {}
+    Published(const Published&) = delete;
+    Published& operator=(const Published&) = delete;
+    ~Published();
+
+    Spaces& spaces;
+    Extent extent;
+    std::vector<std::uint32_t> slots = {};
+    std::vector<unwind_mapping> mappings = {};
+  };
+  struct Process {
+    // The last one is the current one. Others may be what a child got that was
+    // forked while they were replaced.
+    std::vector<std::shared_ptr<Published>> held = {};
+    std::uint64_t start_ns = 0;  // 0: not known, as exec_id
+    std::uint32_t exec_id = 0;
+    std::uint64_t seen_ns = 0;  // when that image was met
+    std::uint64_t published_ns = 0;
+    bool changed = false;
+    bool ended = false;
+  };
+
+  Status publish(std::uint32_t pid, Process& process);
+  Status replace(Process& process, std::vector<unwind_mapping> mappings,
+                 std::vector<std::uint32_t>& slots);
+  Result<std::vector<unwind_mapping>> mappings_of(
+      std::uint32_t pid, const process::Table::Current& now,
+      std::vector<std::uint32_t>& slots);
+  [[nodiscard]] static unwind_space space_for(const Process& process);
+
+  Store& store_;
+  ObjectRows& rows_;
+  process::Table& table_;
+  process::Objects& objects_;
+  std::unordered_map<std::uint32_t, Process> processes_;
+  std::vector<std::uint32_t> changed_;
+  std::uint32_t rounds_ = 0;
+};
+
+}  // namespace sightline::unwind
