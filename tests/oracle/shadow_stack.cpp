@@ -62,13 +62,4 @@ bool ShadowStack::in_handler() const {
       entries_, [](const Entry& entry) { return entry.interrupted != 0; });
 }
 
-std::vector<std::uint64_t> ShadowStack::callers(
-    const std::function<std::uint64_t(std::uint64_t)>& read) const {
-  std::vector<std::uint64_t> found;
-  for (auto entry = entries_.rbegin(); entry != entries_.rend(); ++entry)
-    found.push_back(entry->interrupted != 0 ? entry->interrupted
-                                            : read(entry->place));
-  return found;
-}
-
 }  // namespace sightline::oracle

@@ -8,7 +8,6 @@
 #include <sys/user.h>
 
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 namespace sightline::oracle {
@@ -20,6 +19,12 @@ using Bytes = std::vector<std::uint8_t>;
 
 class ShadowStack {
  public:
+  struct Entry {
+    std::uint64_t place;        // on the stack, of the return address
+    std::uint64_t interrupted;  // where a signal came (only sigreturn leads
+                                // back there), 0 for a call
+  };
+
   // One instruction was executed.
   void stepped(const Registers& before, const Bytes& instruction,
                const Registers& after);
@@ -29,18 +34,13 @@ class ShadowStack {
 
   bool in_handler() const;
 
-  // The innermost first: return addresses, and the very address where a signal
-  // came. What lies at the places is read anew: that is where the processor
-  // will go, and a thrown exception writes another address there.
-  std::vector<std::uint64_t> callers(
-      const std::function<std::uint64_t(std::uint64_t)>& read) const;
+  // What lies at the places has to be read anew each time: the processor will
+  // go there, and a thrown exception writes another address there.
+  std::vector<Entry> innermost_first() const {
+    return {entries_.rbegin(), entries_.rend()};
+  }
 
  private:
-  struct Entry {
-    std::uint64_t place;        // on the stack, of the return address
-    std::uint64_t interrupted;  // where a signal came (only sigreturn leads
-                                // back there), 0 for a call
-  };
   void drop_returned(std::uint64_t stack_pointer);
 
   std::vector<Entry> entries_;

@@ -75,7 +75,8 @@ class Stepper {
 };
 
 bool Stepper::run_to(std::uint64_t address) {
-  std::uint64_t word = read_word(pid_, address);
+  std::uint64_t word = 0;
+  if (!read_word(pid_, address, word)) return false;
   auto place = reinterpret_cast<void*>(address);
   ptrace(PTRACE_POKETEXT, pid_, place, (word & ~0xffULL) | 0xcc);
   ptrace(PTRACE_CONT, pid_, nullptr, nullptr);
@@ -129,10 +130,14 @@ int Stepper::step_through(const std::function<void(const Place&)>& visit) {
 
 }  // namespace
 
-std::vector<std::uint64_t> Place::truth() const {
+std::vector<std::uint64_t> Place::truth(std::uint64_t interrupted) const {
   std::vector<std::uint64_t> chain = {registers.rip};
-  auto read = [this](std::uint64_t place) { return read_word(pid, place); };
-  for (std::uint64_t caller : shadow->callers(read)) chain.push_back(caller);
+  for (const ShadowStack::Entry& entry : shadow->innermost_first()) {
+    std::uint64_t word = 0;
+    if (entry.interrupted == 0) read_word(pid, entry.place, word);
+    chain.push_back(entry.interrupted != 0 ? entry.interrupted + interrupted
+                                           : word);
+  }
   return chain;
 }
 
@@ -160,11 +165,10 @@ std::vector<std::uint8_t> read_memory(pid_t pid, std::uint64_t address,
   return bytes;
 }
 
-std::uint64_t read_word(pid_t pid, std::uint64_t address) {
-  std::uint64_t word = 0;
-  auto bytes = read_memory(pid, address, sizeof word);
-  memcpy(&word, bytes.data(), bytes.size());
-  return word;
+bool read_word(pid_t pid, std::uint64_t address, std::uint64_t& word) {
+  iovec into = {&word, sizeof word};
+  iovec from = {reinterpret_cast<void*>(address), sizeof word};
+  return process_vm_readv(pid, &into, 1, &from, 1, 0) == sizeof word;
 }
 
 }  // namespace sightline::oracle

@@ -20,8 +20,9 @@ struct Place {
   Registers registers;
   const ShadowStack* shadow;
 
-  // The whole chain, with where it stands itself first.
-  std::vector<std::uint64_t> truth() const;
+  // The whole chain, with where it stands itself first. `interrupted` is added
+  // to an address where a signal came: our walks tell one more.
+  std::vector<std::uint64_t> truth(std::uint64_t interrupted = 0) const;
 };
 
 struct Stepping {
@@ -40,6 +41,6 @@ int step_program(const std::string& path, const Stepping& options,
 // Reads up to so many bytes of its memory; fewer where it ends.
 std::vector<std::uint8_t> read_memory(pid_t pid, std::uint64_t address,
                                       std::size_t size);
-std::uint64_t read_word(pid_t pid, std::uint64_t address);
+bool read_word(pid_t pid, std::uint64_t address, std::uint64_t& word);
 
 }  // namespace sightline::oracle
