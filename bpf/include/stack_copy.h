@@ -62,6 +62,7 @@ __noinline __u64 send_copy(__u32 level, __u64 interrupted, __u64 start_ns,
   }
   record->byte_count = copy_stack(record, space->walk.registers[UNWIND_SP]);
   record->reserved = 0;
-  bpf_ringbuf_submit(record, wake_flags(false));
+  // User space should soon know what it takes to walk the next one here.
+  bpf_ringbuf_submit(record, wake_flags(unwind_mode != UNWIND_MODE_COPY));
   return hash;
 }

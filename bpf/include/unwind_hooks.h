@@ -19,6 +19,8 @@ int BPF_PROG(unwind_fork, struct task_struct *parent,
   if (!found ||
       !is_space_of(found, BPF_CORE_READ(parent, group_leader, start_time),
                    BPF_CORE_READ(parent, group_leader, self_exec_id))) {
+    // What an earlier process of that number had may be there still.
+    bpf_map_delete_elem(&unwind_spaces, &to);
     return 0;
   }
   struct unwind_space space = *found;
@@ -30,20 +32,12 @@ int BPF_PROG(unwind_fork, struct task_struct *parent,
   return 0;
 }
 
-// User space hears at once of a program that samples may be wanted of.
+// The new program's mappings are asked for when it is first sampled, not here:
+// most programs on a machine that starts many are never sampled.
 SEC("raw_tp/sched_process_exec")
 int BPF_PROG(unwind_exec, struct task_struct *task) {
   __u32 pid = task_pid(task);
   bpf_map_delete_elem(&unwind_spaces, &pid);
-  if (pid == 0 || pid == own_pid || !passes_filters(pid, task_tid(task))) {
-    return 0;
-  }
-  struct sample_key key = {
-      .start_ns = BPF_CORE_READ(task, group_leader, start_time),
-      .pid = pid,
-      .exec_id = BPF_CORE_READ(task, group_leader, self_exec_id),
-  };
-  send_image(&key, task);
   return 0;
 }
 

@@ -326,7 +326,10 @@ std::optional<Dictionary::Stack> Collector::stack_of(std::uint64_t hash) {
   if (stack) return stack;
   // A program of the new epoch may have been writing its record in front of
   // ours when the ring was read.
-  if (ring_->consume()) stack = dictionary_.find(hash);
+  if (ring_->consume()) {
+    walk_copies();
+    stack = dictionary_.find(hash);
+  }
   if (!stack) ++own_[LEDGER_stack_missing];
   return stack;
 }
