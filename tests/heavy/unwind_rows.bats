@@ -31,3 +31,18 @@ compare() {
 @test "postgres: each row leads where libdw says" {
   compare "$(command -v postgres || echo postgres)"
 }
+
+# Debian's libraries for arm64, unpacked and never run.
+@test "arm64: each row of the C and C++ libraries leads where libdw says" {
+  # shellcheck source=scripts/suite-apt.sh
+  . "$BATS_TEST_DIRNAME/../../scripts/suite-apt.sh"
+  cd "$BATS_TEST_TMPDIR"
+  suite_open "$PWD/apt" bookworm arm64 || skip "no archive for arm64"
+  suite_apt get download -qq libc6 libstdc++6 libssl3 ||
+    skip "libraries for arm64 not downloaded"
+  for package in *.deb; do dpkg -x "$package" root; done
+  mapfile -t files < <(find root -type f -name '*.so*' ! -name '*.py' \
+    -size +32k | grep -E '/(libc|libm|ld-linux|libstdc|libcrypto)[^/]*$')
+  [ "${#files[@]}" -ge 4 ]
+  for file in "${files[@]}"; do compare "$PWD/$file"; done
+}
