@@ -157,8 +157,9 @@ Result<std::unique_ptr<Collector>> Collector::open(const SampleMaps& maps,
 
 Status Collector::unwind_with(const unwind::StoreMaps& maps,
                               std::uint64_t most_bytes) {
-  loader_ = SL_TRY(unwind::Loader::open(
-      SL_TRY(unwind::Store::open(maps, most_bytes)), processes_, objects_));
+  auto store = SL_TRY(unwind::Store::open(maps, most_bytes));
+  loader_ =
+      SL_TRY(unwind::Loader::open(std::move(store), processes_, objects_));
   return {};
 }
 
