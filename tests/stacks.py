@@ -28,6 +28,10 @@ ROOTS = {"_start", "_dl_start_user", "__clone3", "clone3", "__clone", "clone",
          "runtime.rt0_go", "runtime.mstart", "runtime.mcall",
          "runtime.clone", "_rt0_amd64_linux", "_rt0_amd64"}
 
+# Which of their callers frame pointers do not find, because the C library has
+# none. A stack that reaches them has all that is of interest.
+FIRST_FUNCTIONS = {"__libc_start_call_main", "start_thread"}
+
 # In these the process has no user stack: it ends, or its program is replaced.
 NO_USER_STACK = {"do_exit", "begin_new_exec", "load_elf_binary",
                  "ret_from_fork_asm"}
