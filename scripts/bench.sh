@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # bench.sh [--assert]: speed, memory and cost of cpuprof, of naming addresses, of
 # reading debug information and of walking stacks, each with its peers beside it
-# in one run. With --assert it fails where a figure is over its limit. Needs root, and a machine
-# that does nothing else.
+# in one run. With --assert it fails where a figure is over its limit. Needs
+# root, and a machine that does nothing else.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ninja -C build --quiet measure threads sorting deep symbolize source_of
