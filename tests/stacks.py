@@ -18,7 +18,7 @@ import json
 import re
 import sys
 
-Frame = collections.namedtuple("Frame", "name object kernel")
+Frame = collections.namedtuple("Frame", "name object kernel reason")
 Stack = collections.namedtuple("Stack", "process count frames")
 
 # Where threads begin: of programs, the dynamic linker, threads of the C
@@ -49,7 +49,8 @@ def read_json(lines):
         record = json.loads(line)
         if record["type"] == "stack":
             yield Stack(record["process"] or record["comm"], record["count"],
-                        [Frame(frame["name"], frame["object"], frame["kernel"])
+                        [Frame(frame["name"], frame["object"], frame["kernel"],
+                               frame.get("name_reason"))
                          for frame in record["frames"]
                          if not frame.get("inlined")])
 
@@ -72,7 +73,7 @@ def perf_frame(line):
     address, name, where = PERF_FRAME.match(line).groups()
     kernel = int(address, 16) >= 1 << 63
     return Frame(None if name == "[unknown]" else name,
-                 where.rsplit("/", 1)[-1], kernel)
+                 where.rsplit("/", 1)[-1], kernel, None)
 
 
 def read(lines):
@@ -131,7 +132,10 @@ class Share:
 
 
 def names(frames):
-    return " ".join(frame.name or frame.object for frame in frames) or "nothing"
+    return " ".join(
+        frame.name or (f"[{frame.reason or ''}]" if frame.object == "[unknown]"
+                       else frame.object)
+        for frame in frames) or "nothing"
 
 
 class Truth:
