@@ -64,6 +64,7 @@ Reason why_not_whole(stack_reason reason) {
     case STACK_NOT_CODE:
       return Reason::stack_not_code;
     case STACK_FAILED:
+    case STACK_NESTED:
       return Reason::stack_failed;
     default:
       return Reason::none;
@@ -347,8 +348,9 @@ FrameId Collector::locate_user(const process::ImageKey& image,
 void Collector::append_user(const sample_key& key,
                             std::vector<std::uint64_t>& frames) {
   if (key.user_hash < STACK_REASONS) {
-    if (key.user_hash != STACK_FAILED && key.user_hash != STACK_NESTED) return;
-    frames.push_back(frame_for(process::no_object, Reason::stack_failed, 0));
+    auto reason = why_not_whole(static_cast<stack_reason>(key.user_hash));
+    if (reason == Reason::none) return;
+    frames.push_back(frame_for(process::no_object, reason, 0));
     return;
   }
   auto stack = stack_of(key.user_hash);
