@@ -21,7 +21,7 @@ check: ## install what is missing, build, and pass all tests
 	$(NEEDS) build test demo kernels
 	scripts/check.sh
 
-check-all: ## check, and what is heavy: the sanitizers, 132 CPUs
+check-all: ## check, and what is heavy: 100,000 processes, sanitizers, 132 CPUs
 	$(NEEDS)
 	scripts/check.sh all
 
