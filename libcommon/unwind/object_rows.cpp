@@ -164,7 +164,7 @@ void ObjectRows::mark_objects(std::vector<bool>& live) const {
 
 LoadSummary ObjectRows::summary() const {
   auto summary = summary_;
-  summary.waiting = wanted_.size() + builder_.waiting();
+  summary.waiting = waiting();
   return summary;
 }
 

@@ -59,6 +59,15 @@ class ObjectRows {
   // Readable when advance() has something to do, or after wake().
   [[nodiscard]] int fd() const { return builder_.fd(); }
   void wake() { builder_.wake(); }
+
+  // Objects whose rows are not made yet.
+  [[nodiscard]] std::size_t waiting() const {
+    return wanted_.size() + builder_.waiting();
+  }
+
+  // Waits for the thread to have made rows: false when it has none to make, or
+  // not before `deadline_ns` (CLOCK_MONOTONIC).
+  bool wait(std::uint64_t deadline_ns) { return builder_.wait(deadline_ns); }
   [[nodiscard]] LoadSummary summary() const;
 
   // How long rows stay that nobody uses.

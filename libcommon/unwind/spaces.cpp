@@ -54,6 +54,24 @@ Spaces::Published::~Published() {
   for (auto slot : slots) spaces.rows_.release(slot);
 }
 
+Spaces::Lent::~Lent() {
+  for (auto slot : slots_) rows_->release(slot);
+}
+
+std::span<const unwind_mapping> Spaces::published(std::uint32_t pid) const {
+  auto at = processes_.find(pid);
+  if (at == processes_.end() || at->second.held.empty()) return {};
+  return at->second.held.back()->mappings;
+}
+
+Result<Spaces::Lent> Spaces::lend(const process::ImageKey& image) {
+  Lent lent(rows_);
+  auto now = table_.current(image);
+  if (now.space == nullptr) return lent;
+  lent.mappings_ = SL_TRY(mappings_of(image.pid, now, lent.slots_));
+  return lent;
+}
+
 // The kernel half has given the child what the parent had then: what it has
 // now, or what it had a moment ago.
 void Spaces::on_fork(std::uint32_t pid, std::uint32_t parent) {
