@@ -97,6 +97,7 @@ class ObjectRows {
   Builder builder_;
   std::unordered_map<std::uint32_t, Slot> slots_;
   std::unordered_map<process::ObjectId, std::uint32_t> by_object_;
+  unsigned rounds_until_room_ = 0;        // 0: none has been given back
   std::deque<process::ObjectId> wanted_;  // not given to the thread yet
   std::uint32_t generated_code_ = 0;      // fixed objects
   std::uint32_t no_room_ = 0;

@@ -194,14 +194,14 @@ Result<std::vector<unwind_mapping>> Spaces::mappings_of(
 }
 
 // What was replaced stays for one round: who was forked meanwhile may have it.
-void Spaces::forget() {
+void Spaces::forget(std::uint64_t now_ns) {
   bool ask_all = ++rounds_ % rounds_between_sweeps == 0;
   std::erase_if(processes_, [&](const auto& entry) {
     return (entry.second.ended || ask_all) && is_gone(entry.first);
   });
   for (auto& [pid, process] : processes_) {
     auto& held = process.held;
-    bool settled = process.published_ns + ns_per_second < monotonic_ns();
+    bool settled = process.published_ns + ns_per_second < now_ns;
     // A child that was never published may run on any of them.
     if (held.size() > 1 && process.published_ns != 0 && settled) {
       held.erase(held.begin(), held.end() - 1);

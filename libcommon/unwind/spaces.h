@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "process/table.h"
 #include "unwind/object_rows.h"
@@ -45,7 +46,7 @@ class Spaces {
 
   // Gives back what ended processes had. To be called after each grace period
   // of the store.
-  void forget();
+  void forget(std::uint64_t now_ns = monotonic_ns());
 
   [[nodiscard]] std::size_t processes() const { return processes_.size(); }
 
