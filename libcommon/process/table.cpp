@@ -250,12 +250,13 @@ std::optional<Table::Surroundings> Table::surroundings(const ImageKey& key) {
                       inherit_space(image) ? image.space.get() : nullptr};
 }
 
-const AddressSpace* Table::space_of(const ImageKey& key) {
+Table::Current Table::current(const ImageKey& key) {
   auto at = seen_.find(key);
-  if (at == seen_.end() || key.pid == 0) return nullptr;
+  if (at == seen_.end() || key.pid == 0) return {};
   at->second.used_ns = monotonic_ns();
   auto& image = image_of(at->second);
-  return inherit_space(image) ? image.space.get() : nullptr;
+  if (!inherit_space(image)) return {};
+  return {image.space.get(), image.root};
 }
 
 Location Table::locate(const ImageKey& key, std::uint64_t address,

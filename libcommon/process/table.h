@@ -95,9 +95,8 @@ class Table {
   };
   Current current(std::uint32_t pid);
 
-  // What an image that was seen maps, as far as the side-band has told; null:
-  // unknown. Valid until the next call.
-  const AddressSpace* space_of(const ImageKey& key);
+  // The same for an image that was seen, also when it has ended since.
+  Current current(const ImageKey& key);
 
   // Drops what ended before `before_ns` and was not asked for since.
   void forget(std::uint64_t before_ns);

@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "base/clock.h"
+#include "base/units.h"
 
 namespace sightline::stack {
 namespace {
@@ -19,6 +20,9 @@ using symbol::Reason;
 // Stacks kept before the kernel half is made to forget what it sent: about
 // 20 bytes a frame.
 constexpr std::size_t most_stacks = 200'000;
+
+// For rows of what was mapped lately, at each drain.
+constexpr std::uint64_t most_wait_ns = 100 * ns_per_ms;
 
 // Of a profile that goes from interval to interval.
 constexpr std::size_t most_frames = 200'000;
@@ -157,10 +161,13 @@ Result<std::unique_ptr<Collector>> Collector::open(const SampleMaps& maps,
 }
 
 Status Collector::unwind_with(const unwind::StoreMaps& maps,
-                              std::uint64_t most_bytes) {
+                              std::uint64_t most_bytes, unwind_mode mode) {
   auto store = SL_TRY(unwind::Store::open(maps, most_bytes));
   loader_ =
       SL_TRY(unwind::Loader::open(std::move(store), processes_, objects_));
+  if (mode != UNWIND_MODE_COPY) {
+    copies_.walk_by_rows(*loader_, mode != UNWIND_MODE_DWARF);
+  }
   return {};
 }
 
@@ -248,11 +255,12 @@ void Collector::on_copy(std::span<const std::byte> record) {
 }
 
 // A copy that was not taken in is a stack that is missing.
-void Collector::walk_copies() {
-  copies_.walk([this](std::uint64_t hash, const unwind::WalkedStack& stack) {
-    if (auto index = partial_for(stack.reason)) ++own_[*index];
-    dictionary_.add(hash, stack.reason, stack.frames);
-  });
+Status Collector::walk_copies() {
+  return copies_.walk(
+      [this](std::uint64_t hash, const unwind::WalkedStack& stack) {
+        if (auto index = partial_for(stack.reason)) ++own_[*index];
+        dictionary_.add(hash, stack.reason, stack.frames);
+      });
 }
 
 Status Collector::drain() {
@@ -266,7 +274,8 @@ Status Collector::drain() {
   // period that it waited for has let late records settle.
   read_sideband(std::max(now, epoch_end_ns_ - perf::Sideband::settle_ns));
   SL_CHECK(ring_->consume());
-  walk_copies();
+  copies_.may_wait(most_wait_ns);
+  SL_CHECK(walk_copies());
   SL_CHECK(counts_.drain(
       [&](std::span<const std::byte> key, std::span<const std::byte> value) {
         add_row(read_as<sample_key>(key), read_as<sample_value>(value));
@@ -327,10 +336,7 @@ std::optional<Dictionary::Stack> Collector::stack_of(std::uint64_t hash) {
   if (stack) return stack;
   // A program of the new epoch may have been writing its record in front of
   // ours when the ring was read.
-  if (ring_->consume()) {
-    walk_copies();
-    stack = dictionary_.find(hash);
-  }
+  if (ring_->consume() && walk_copies()) stack = dictionary_.find(hash);
   if (!stack) ++own_[LEDGER_stack_missing];
   return stack;
 }

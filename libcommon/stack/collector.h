@@ -50,8 +50,9 @@ class Collector {
                                                  perf::Sideband sideband);
 
   // From now on what is mapped is unwound by call frame information, of which
-  // the kernel half keeps at most `most_bytes`.
-  Status unwind_with(const unwind::StoreMaps& maps, std::uint64_t most_bytes);
+  // the kernel half keeps at most `most_bytes`. `mode`: as the kernel half's.
+  Status unwind_with(const unwind::StoreMaps& maps, std::uint64_t most_bytes,
+                     unwind_mode mode);
 
   // Null when nothing is unwound so.
   [[nodiscard]] unwind::Loader* unwinding() { return loader_.get(); }
@@ -100,7 +101,7 @@ class Collector {
   void on_image(const image_record& record);
   void on_stack(std::span<const std::byte> record);
   void on_copy(std::span<const std::byte> record);
-  void walk_copies();
+  Status walk_copies();
   Status advance_unwinding(std::uint64_t applied_ns);
   void read_sideband(std::uint64_t until_ns);
   void add_row(const sample_key& key, const sample_value& value);

@@ -5,18 +5,15 @@
 #include <cstring>
 #include <utility>
 
+#include "base/clock.h"
+#include "unwind/store_view.h"
+#include "unwind/walker.h"
+#include "unwind_registers.h"
 
 namespace sightline::stack {
 namespace {
 
-// By DWARF numbers: psABI figure 3.36, AADWARF64 4.1.
-#if defined(__aarch64__)
-constexpr unsigned pc_register = 32;
-constexpr unsigned sp_register = 31;
-#else
-constexpr unsigned pc_register = 16;
-constexpr unsigned sp_register = 7;
-#endif
+using unwind::pc_register;
 
 unwind::Registers registers_of(const copy_record& record) {
   unwind::Registers registers;
@@ -43,39 +40,90 @@ std::optional<std::uint32_t> CopiedStacks::add(
       {.image = {record.pid, record.exec_id, record.start_ns},
        .hash = record.hash,
        .registers = registers_of(record),
-       .stack_pointer = record.registers[sp_register],
+       .stack_pointer = record.registers[UNWIND_SP],
        .in_syscall = record.from_call != 0,
        .bytes = {stack.begin(), stack.end()}});
   return record.pid;
 }
 
-unwind::WalkedStack CopiedStacks::walk(const Copy& copy) {
-  const auto* space = table_.space_of(copy.image);
+bool CopiedStacks::Copy::read(std::uint64_t address,
+                              std::span<std::byte> to) const {
+  const auto offset = address - stack_pointer;
+  if (bytes.size() < to.size() || offset > bytes.size() - to.size()) {
+    return false;
+  }
+  std::memcpy(to.data(), bytes.data() + offset, to.size());
+  return true;
+}
+
+void CopiedStacks::walk_by_rows(unwind::Loader& loader, bool frame_pointers) {
+  loader_ = &loader;
+  frame_pointers_ = frame_pointers;
+  full_.follow_frame_pointers(frame_pointers);
+}
+
+unwind::WalkedStack CopiedStacks::walk_fully(const Copy& copy) {
+  const auto* space = table_.current(copy.image).space;
   if (space == nullptr) {
     return {.frames = {copy.registers.values[pc_register]},
             .reason = STACK_PENDING};
   }
   auto read = [&copy](std::uint64_t address, std::uint64_t& word) {
-    const auto offset = address - copy.stack_pointer;
-    if (copy.bytes.size() < sizeof(word) ||
-        offset > copy.bytes.size() - sizeof(word)) {
-      return false;
-    }
-    std::memcpy(&word, copy.bytes.data() + offset, sizeof(word));
-    return true;
+    return copy.read(address, std::as_writable_bytes(std::span(&word, 1)));
   };
-  auto stack = walk_.walk(copy.registers, copy.in_syscall, *space, read);
-  // The copy ends before the stack does.
-  bool full = copy.bytes.size() >= COPY_MAX_BYTES - COPY_PIECE;
-  if (stack.reason == STACK_UNREADABLE && full) stack.reason = STACK_CUT;
-  return stack;
+  return full_.walk(copy.registers, copy.in_syscall, *space, read);
 }
 
-void CopiedStacks::walk(const Deliver& deliver) {
-  bytes_ = 0;
-  for (const auto& copy : std::exchange(copies_, {})) {
-    deliver(copy.hash, walk(copy));
+// Walks those whose rows were missing the last time; true if they still are for
+// some. What the store has may have changed since, so it is looked at anew.
+bool CopiedStacks::walk_waiting(std::vector<Copy>& copies,
+                                const Images& images) {
+  unwind::StoreView view(loader_->store());
+  unwind::Walker walker(view, frame_pointers_);
+  bool some_wait = false;
+  for (auto& copy : copies) {
+    if (!copy.wants_rows) continue;
+    copy.walked = walker.walk(
+        copy.registers, copy.in_syscall, images.at(copy.image).mappings(),
+        [&copy](auto address, auto to) { return copy.read(address, to); });
+    copy.wants_rows = walker.wants_rows();
+    some_wait |= copy.wants_rows;
   }
+  return some_wait;
+}
+
+Status CopiedStacks::walk_by_rows(std::vector<Copy>& copies) {
+  Images images;
+  for (const auto& copy : copies) {
+    if (images.contains(copy.image)) continue;
+    images.emplace(copy.image, SL_TRY(loader_->spaces().lend(copy.image)));
+  }
+  SL_CHECK(loader_->advance_rows());
+  while (walk_waiting(copies, images)) {
+    const auto start = monotonic_ns();
+    bool came = SL_TRY(loader_->wait_for_rows(start + wait_ns_));
+    wait_ns_ -= std::min(wait_ns_, monotonic_ns() - start);
+    if (!came) break;
+  }
+  return {};
+}
+
+Status CopiedStacks::walk(const Deliver& deliver) {
+  bytes_ = 0;
+  auto copies = std::exchange(copies_, {});
+  if (copies.empty()) return {};
+  if (loader_ != nullptr) SL_CHECK(walk_by_rows(copies));
+  for (auto& copy : copies) {
+    auto& stack = copy.walked;
+    if (loader_ == nullptr || stack.reason == STACK_UNSUPPORTED) {
+      stack = walk_fully(copy);
+    }
+    // The copy ends before the stack does.
+    bool full = copy.bytes.size() >= COPY_MAX_BYTES - COPY_PIECE;
+    if (stack.reason == STACK_UNREADABLE && full) stack.reason = STACK_CUT;
+    deliver(copy.hash, stack);
+  }
+  return {};
 }
 
 }  // namespace sightline::stack

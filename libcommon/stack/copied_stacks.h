@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copies of user stacks that the kernel half could not walk yet, or was told not
-// to: kept until the process table knows what was mapped, and walked then.
+// Copies of user stacks that the kernel half could not walk yet, or was told
+// not to: kept until the process table knows what was mapped, and walked then:
+// by the rows that the kernel half has by then, or with all call frame
+// information.
 #pragma once
 
 #include <cstddef>
@@ -8,11 +10,15 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
+#include "base/error.h"
 #include "process/table.h"
 #include "sample.h"
 #include "unwind/full_walk.h"
+#include "unwind/loader.h"
+#include "unwind/spaces.h"
 
 namespace sightline::stack {
 
@@ -20,7 +26,15 @@ namespace sightline::stack {
 class CopiedStacks {
  public:
   CopiedStacks(process::Table& table, process::Objects& objects)
-      : table_(table), walk_(objects) {}
+      : table_(table), full_(objects) {}
+
+  // From now on copies are walked by rows; with all call frame information only
+  // what rows cannot express, for it means to read whole files. `loader` must
+  // outlive it. `frame_pointers`: followed where nothing else is said.
+  void walk_by_rows(unwind::Loader& loader, bool frame_pointers);
+
+  // How long walks may wait for rows, in all, until this is called again.
+  void may_wait(std::uint64_t ns) { wait_ns_ = ns; }
 
   // Takes a RECORD_COPY over, and tells whose stack it is; nothing when it is
   // malformed or there are too many.
@@ -29,10 +43,11 @@ class CopiedStacks {
   [[nodiscard]] bool empty() const { return copies_.empty(); }
 
   // Walks all there are, for which the process table must know what had
-  // happened up to now, and forgets them.
-  using Deliver = std::function<void(std::uint64_t hash,
-                                     const unwind::WalkedStack& stack)>;
-  void walk(const Deliver& deliver);
+  // happened up to now, and forgets them. Fails only when the kernel refuses to
+  // store rows.
+  using Deliver =
+      std::function<void(std::uint64_t hash, const unwind::WalkedStack& stack)>;
+  Status walk(const Deliver& deliver);
 
  private:
   static constexpr std::size_t most_bytes = 16U << 20;
@@ -44,11 +59,21 @@ class CopiedStacks {
     std::uint64_t stack_pointer = 0;
     bool in_syscall = false;
     std::vector<std::byte> bytes = {};
+    unwind::WalkedStack walked = {};
+    bool wants_rows = true;
+    bool read(std::uint64_t address, std::span<std::byte> to) const;
   };
-  unwind::WalkedStack walk(const Copy& copy);
+  using Images = std::unordered_map<process::ImageKey, unwind::Spaces::Lent,
+                                    process::ImageKeyHash>;
+  Status walk_by_rows(std::vector<Copy>& copies);
+  bool walk_waiting(std::vector<Copy>& copies, const Images& images);
+  unwind::WalkedStack walk_fully(const Copy& copy);
 
   process::Table& table_;
-  unwind::FullWalk walk_;
+  unwind::FullWalk full_;
+  unwind::Loader* loader_ = nullptr;
+  bool frame_pointers_ = true;
+  std::uint64_t wait_ns_ = 0;
   std::vector<Copy> copies_;
   std::size_t bytes_ = 0;
 };

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <ctime>
 #include <optional>
@@ -90,6 +91,15 @@ std::vector<Built> Builder::take() {
   return done;
 }
 
+bool Builder::wait(std::uint64_t deadline_ns) {
+  if (waiting_ == 0) return false;
+  const std::chrono::steady_clock::time_point deadline{
+      std::chrono::nanoseconds(deadline_ns)};
+  std::unique_lock lock(shared_->mutex);
+  return shared_->finished.wait_until(
+      lock, deadline, [this] { return !shared_->done.empty(); });
+}
+
 void Builder::work(Shared& shared) {
   std::unique_lock lock(shared.mutex);
   while (true) {
@@ -103,6 +113,7 @@ void Builder::work(Shared& shared) {
     lock.lock();
     shared.done.push_back(std::move(built));
     ::eventfd_write(shared.ready.get(), 1);
+    shared.finished.notify_one();
   }
 }
 

@@ -57,6 +57,10 @@ class Builder {
   std::vector<Built> take();
   [[nodiscard]] std::size_t waiting() const { return waiting_; }
 
+  // Waits until there is something to take. False when nothing is being made,
+  // or nothing was ready at `deadline_ns` (CLOCK_MONOTONIC).
+  bool wait(std::uint64_t deadline_ns);
+
   // Readable (EPOLLIN) when there is something to take, or after wake().
   [[nodiscard]] int fd() const { return shared_->ready.get(); }
   void wake() { ::eventfd_write(shared_->ready.get(), 1); }
@@ -65,7 +69,8 @@ class Builder {
   struct Shared {
     UniqueFd ready;  // eventfd
     std::mutex mutex = {};
-    std::condition_variable changed = {};
+    std::condition_variable changed = {};   // jobs
+    std::condition_variable finished = {};  // one of them
     std::deque<BuildJob> jobs = {};
     std::vector<Built> done = {};
     bool ends = false;

@@ -6,19 +6,13 @@
 #include <utility>
 
 #include "symbol/vdso.h"
+#include "unwind_registers.h"
 
 namespace sightline::unwind {
 namespace {
 
-#if defined(__aarch64__)
-constexpr unsigned pc_register = 32;
-constexpr unsigned sp_register = 31;
-constexpr unsigned fp_register = 29;
-#else
-constexpr unsigned pc_register = 16;
-constexpr unsigned sp_register = 7;
-constexpr unsigned fp_register = 6;
-#endif
+constexpr unsigned sp_register = UNWIND_SP;
+constexpr unsigned fp_register = UNWIND_FP;
 
 std::optional<symbol::ElfFile> open_file(process::Objects& objects,
                                          process::ObjectId id) {
@@ -91,9 +85,8 @@ FullWalk::Object& FullWalk::object(process::ObjectId id) {
   recent_.push_front({.id = id, .file = open_file(objects_, id)});
   auto& object = recent_.front();
   known_[id] = recent_.begin();
-  auto frames = object.file
-                    ? CallFrames::open(*object.file)
-                    : std::unexpected(symbol::Reason::no_unwind_info);
+  auto frames = object.file ? CallFrames::open(*object.file)
+                            : std::unexpected(symbol::Reason::no_unwind_info);
   if (frames) {
     object.memory = frames->memory();
     object.frames.emplace(std::move(*frames));
@@ -131,7 +124,7 @@ stack_reason FullWalk::step(Frame& frame, const process::AddressSpace& space,
                                address - *place);
     }
   }
-  auto reason = step.end == StepEnd::not_covered
+  auto reason = step.end == StepEnd::not_covered && frame_pointers_
                     ? by_frame_pointer(frame.registers, read)
                     : reason_for(step.end);
   frame.from_call = !step.signal_frame;

@@ -16,6 +16,13 @@
 
 namespace sightline::unwind {
 
+// The program counter's DWARF number: psABI figure 3.36, AADWARF64 4.1.
+#if defined(__aarch64__)
+inline constexpr unsigned pc_register = 32;
+#else
+inline constexpr unsigned pc_register = 16;
+#endif
+
 // A user stack, leaf first. Return addresses are as the program has them; an
 // address that was interrupted by a signal is one more, so that one can be
 // taken from every frame but the first (as bpf/include/unwind_step.h does it).
@@ -38,6 +45,9 @@ class FullWalk {
                    const process::AddressSpace& space,
                    const MemoryReader& read);
 
+  // Whether frame pointers are followed where nothing else is said (they are).
+  void follow_frame_pointers(bool follow) { frame_pointers_ = follow; }
+
  private:
   struct Object {
     process::ObjectId id;
@@ -54,6 +64,7 @@ class FullWalk {
   process::Objects& objects_;
   std::uint64_t most_memory_;
   std::uint64_t memory_ = 0;
+  bool frame_pointers_ = true;
   std::list<Object> recent_;  // the one that was used last is in front
   std::unordered_map<process::ObjectId, std::list<Object>::iterator> known_;
 };

@@ -89,6 +89,19 @@ Result<bool> Loader::advance(std::uint64_t applied_ns) {
   return all;
 }
 
+Status Loader::advance_rows() {
+  SL_CHECK(rows_->advance());
+  // It has taken the wish of visit_more() away.
+  if (!unvisited_.empty()) rows_->wake();
+  return {};
+}
+
+Result<bool> Loader::wait_for_rows(std::uint64_t deadline_ns) {
+  if (!rows_->wait(deadline_ns)) return false;
+  SL_CHECK(advance_rows());
+  return true;
+}
+
 Status Loader::grace_period_passed() {
   store_.grace_period_passed();
   spaces_->forget();

@@ -40,6 +40,14 @@ class Loader {
   // meanwhile. False when something waits for a later time.
   Result<bool> advance(std::uint64_t applied_ns);
 
+  // Publishes rows that were made meanwhile, and has those made that were asked
+  // for.
+  Status advance_rows();
+
+  // Waits until some have been made, and publishes them. False when none were
+  // waited for, or none came before `deadline_ns`.
+  Result<bool> wait_for_rows(std::uint64_t deadline_ns);
+
   // Every program that ran at the last call has ended.
   Status grace_period_passed();
 

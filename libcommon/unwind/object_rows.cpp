@@ -131,19 +131,21 @@ Status ObjectRows::publish(const Built& built) {
 }
 
 Status ObjectRows::drop_unused(std::uint64_t now_ns) {
-  bool gave_room = false;
+  if (rounds_until_room_ > 0 && --rounds_until_room_ == 0)
+    SL_CHECK(ask_again());
   for (auto at = slots_.begin(); at != slots_.end();) {
     const auto& slot = at->second;
     if (slot.uses > 0 || slot.unused_since_ns + keep_ns > now_ns) {
       ++at;
       continue;
     }
-    gave_room |= slot.state == UNWIND_LOADED;
+    // The store has the room after as many grace periods.
+    if (slot.state == UNWIND_LOADED) rounds_until_room_ = 2;
     by_object_.erase(slot.object);
     SL_CHECK(store_->remove_object(at->first));
     at = slots_.erase(at);
   }
-  return gave_room ? ask_again() : Status();
+  return {};
 }
 
 // What had no room may have it now.
@@ -164,7 +166,7 @@ void ObjectRows::mark_objects(std::vector<bool>& live) const {
 
 LoadSummary ObjectRows::summary() const {
   auto summary = summary_;
-  summary.waiting = wanted_.size() + builder_.waiting();
+  summary.waiting = waiting();
   return summary;
 }
 

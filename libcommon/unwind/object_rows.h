@@ -59,6 +59,15 @@ class ObjectRows {
   // Readable when advance() has something to do, or after wake().
   [[nodiscard]] int fd() const { return builder_.fd(); }
   void wake() { builder_.wake(); }
+
+  // Objects whose rows are not made yet.
+  [[nodiscard]] std::size_t waiting() const {
+    return wanted_.size() + builder_.waiting();
+  }
+
+  // Waits for the thread to have made rows: false when it has none to make, or
+  // not before `deadline_ns` (CLOCK_MONOTONIC).
+  bool wait(std::uint64_t deadline_ns) { return builder_.wait(deadline_ns); }
   [[nodiscard]] LoadSummary summary() const;
 
   // How long rows stay that nobody uses.
@@ -88,6 +97,7 @@ class ObjectRows {
   Builder builder_;
   std::unordered_map<std::uint32_t, Slot> slots_;
   std::unordered_map<process::ObjectId, std::uint32_t> by_object_;
+  unsigned rounds_until_room_ = 0;        // 0: none has been given back
   std::deque<process::ObjectId> wanted_;  // not given to the thread yet
   std::uint32_t generated_code_ = 0;      // fixed objects
   std::uint32_t no_room_ = 0;

@@ -54,6 +54,24 @@ Spaces::Published::~Published() {
   for (auto slot : slots) spaces.rows_.release(slot);
 }
 
+Spaces::Lent::~Lent() {
+  for (auto slot : slots_) rows_->release(slot);
+}
+
+std::span<const unwind_mapping> Spaces::published(std::uint32_t pid) const {
+  auto at = processes_.find(pid);
+  if (at == processes_.end() || at->second.held.empty()) return {};
+  return at->second.held.back()->mappings;
+}
+
+Result<Spaces::Lent> Spaces::lend(const process::ImageKey& image) {
+  Lent lent(rows_);
+  auto now = table_.current(image);
+  if (now.space == nullptr) return lent;
+  lent.mappings_ = SL_TRY(mappings_of(image.pid, now, lent.slots_));
+  return lent;
+}
+
 // The kernel half has given the child what the parent had then: what it has
 // now, or what it had a moment ago.
 void Spaces::on_fork(std::uint32_t pid, std::uint32_t parent) {
@@ -176,14 +194,14 @@ Result<std::vector<unwind_mapping>> Spaces::mappings_of(
 }
 
 // What was replaced stays for one round: who was forked meanwhile may have it.
-void Spaces::forget() {
+void Spaces::forget(std::uint64_t now_ns) {
   bool ask_all = ++rounds_ % rounds_between_sweeps == 0;
   std::erase_if(processes_, [&](const auto& entry) {
     return (entry.second.ended || ask_all) && is_gone(entry.first);
   });
   for (auto& [pid, process] : processes_) {
     auto& held = process.held;
-    bool settled = process.published_ns + ns_per_second < monotonic_ns();
+    bool settled = process.published_ns + ns_per_second < now_ns;
     // A child that was never published may run on any of them.
     if (held.size() > 1 && process.published_ns != 0 && settled) {
       held.erase(held.begin(), held.end() - 1);

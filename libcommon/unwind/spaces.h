@@ -7,9 +7,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "process/table.h"
 #include "unwind/object_rows.h"
@@ -44,9 +46,38 @@ class Spaces {
 
   // Gives back what ended processes had. To be called after each grace period
   // of the store.
-  void forget();
+  void forget(std::uint64_t now_ns = monotonic_ns());
 
   [[nodiscard]] std::size_t processes() const { return processes_.size(); }
+
+  // What a process has in the store now; empty: nothing was published, or its
+  // image has changed since. Valid until anything else is called.
+  [[nodiscard]] std::span<const unwind_mapping> published(
+      std::uint32_t pid) const;
+
+  // Mappings with the objects that they use, for walks in user space.
+  // Move-only; Spaces must outlive it.
+  class Lent {
+   public:
+    explicit Lent(ObjectRows& rows) : rows_(&rows) {}
+    Lent(Lent&&) = default;
+    Lent& operator=(Lent&&) = delete;
+    ~Lent();
+
+    [[nodiscard]] std::span<const unwind_mapping> mappings() const {
+      return mappings_;
+    }
+
+   private:
+    friend class Spaces;
+    ObjectRows* rows_;
+    std::vector<unwind_mapping> mappings_ = {};
+    std::vector<std::uint32_t> slots_ = {};
+  };
+
+  // What an image had mapped that was seen, whether it is published or has
+  // ended meanwhile. Rows that are missing are asked for. Empty: not known.
+  Result<Lent> lend(const process::ImageKey& image);
 
  private:
   // Mappings in the store, with the objects that they use.

@@ -77,6 +77,12 @@ class Store {
   };
   [[nodiscard]] Use use() const;
 
+  // For StoreView: the maps, and a shard's descriptor (-1: there is none).
+  [[nodiscard]] const StoreMaps& maps() const { return maps_; }
+  [[nodiscard]] int shard(std::uint64_t index) const {
+    return index < shards_.size() ? shards_[index].get() : -1;
+  }
+
  private:
   using RuleBytes = std::array<std::uint8_t, sizeof(unwind_rule)>;
   struct Object {

@@ -188,8 +188,8 @@ Status Profiler::open_unwinding() {
   if (common.kernel_only || common.unwind == cli::Unwind::frame_pointers) {
     return {};
   }
-  SL_CHECK(
-      collector_->unwind_with(sampling_->unwind_maps(), common.unwind_bytes));
+  SL_CHECK(collector_->unwind_with(sampling_->unwind_maps(),
+                                   common.unwind_bytes, sampling_->mode()));
   SL_CHECK(sampling_->follow_images());
   auto& loader = *collector_->unwinding();
   std::vector<std::uint32_t> chosen(common.pids.begin(), common.pids.end());
@@ -197,8 +197,8 @@ Status Profiler::open_unwinding() {
     chosen.push_back(process::read_process_of(tid).value_or(0));
   }
   if (command_) chosen.push_back(static_cast<std::uint32_t>(command_->pid()));
-  auto until = std::max(open_ns_ + load_until_ns,
-                        monotonic_ns() + load_at_least_ns);
+  auto until =
+      std::max(open_ns_ + load_until_ns, monotonic_ns() + load_at_least_ns);
   SL_CHECK(chosen.empty() ? loader.load_all(until) : loader.load(chosen));
   say_unwinding();
   return {};
@@ -210,7 +210,8 @@ void Profiler::say_unwinding() const {
   auto loaded = loader->summary();
   auto use = loader->use();
   note(fmt::format(
-      "unwinding: {} objects, {} functions, {} rows ({} not expressible), {} of "
+      "unwinding: {} objects, {} functions, {} rows ({} not expressible), {} "
+      "of "
       "{} of kernel memory, built in {} of CPU; {} waiting, {} unreadable, {} "
       "left out",
       format_count(loaded.objects), format_count(loaded.functions),

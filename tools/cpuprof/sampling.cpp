@@ -190,9 +190,11 @@ Status Sampling::open_samplers(const Options& options) {
   return {};
 }
 
-bool Sampling::walks_by_rows() const {
-  return skeleton_->rodata->unwind_mode != UNWIND_MODE_FP;
+unwind_mode Sampling::mode() const {
+  return static_cast<enum unwind_mode>(skeleton_->rodata->unwind_mode);
 }
+
+bool Sampling::walks_by_rows() const { return mode() != UNWIND_MODE_FP; }
 
 Status Sampling::follow_images() {
   if (!walks_by_rows()) return {};

@@ -43,6 +43,8 @@ class Sampling {
 
   [[nodiscard]] stack::SampleMaps maps() const;
   [[nodiscard]] unwind::StoreMaps unwind_maps() const;
+  // How user stacks are walked.
+  [[nodiscard]] unwind_mode mode() const;
 
   [[nodiscard]] const std::vector<perf::Event>& events() const {
     return events_;

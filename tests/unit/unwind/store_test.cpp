@@ -2,73 +2,44 @@
 // The store with real maps: needs the right to make them.
 #include "unwind/store.h"
 
-#include <bpf/bpf.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <optional>
 #include <vector>
 
-#include "base/handle.h"
+#include "real_maps.h"
 
 namespace sightline::unwind {
 namespace {
 
-constexpr std::uint64_t one_shard = std::uint64_t{UNWIND_SHARD_WORDS} * 4;
+using testing::one_shard;
+using testing::RealMaps;
 
-UniqueFd make(bpf_map_type type, std::uint32_t value, std::uint32_t entries,
-              bpf_map_create_opts* options = nullptr) {
-  return UniqueFd(bpf_map_create(type, "test", 4, value, entries, options));
-}
-
-class StoreTest : public testing::Test {
+class StoreTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    bpf_map_create_opts options{};
-    options.sz = sizeof(options);
-    options.map_flags = BPF_F_MMAPABLE;
-    auto shard = make(BPF_MAP_TYPE_ARRAY, UNWIND_BLOCK_WORDS * 4,
-                      UNWIND_SHARD_BLOCKS, &options);
-    if (!shard && (errno == EPERM || errno == EACCES)) {
+    maps_ = RealMaps::make();
+    if (!maps_ && RealMaps::is_refused()) {
       GTEST_SKIP() << "bpf() is not permitted: " << std::strerror(errno);
     }
-    options.map_flags = 0;
-    options.inner_map_fd = static_cast<__u32>(shard.get());
-    store_ = make(BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, UNWIND_MAX_SHARDS, &options);
-    objects_ = make(BPF_MAP_TYPE_ARRAY, sizeof(unwind_object), 64);
-    rules_ = make(BPF_MAP_TYPE_ARRAY, sizeof(unwind_rule), UNWIND_MAX_RULES);
-    spaces_ = make(BPF_MAP_TYPE_HASH, sizeof(unwind_space), 2);
-    ASSERT_TRUE(store_ && objects_ && rules_ && spaces_);
+    ASSERT_TRUE(maps_);
   }
 
   Store open(std::uint64_t most = one_shard) {
-    auto store = Store::open({.store = store_.get(),
-                              .objects = objects_.get(),
-                              .rules = rules_.get(),
-                              .spaces = spaces_.get()},
-                             most);
+    auto store = maps_->open(most);
     EXPECT_TRUE(store);
     return std::move(*store);
   }
 
   [[nodiscard]] unwind_object object(std::uint32_t id) const {
-    unwind_object value{};
-    EXPECT_EQ(bpf_map_lookup_elem(objects_.get(), &id, &value), 0);
-    return value;
+    return maps_->object(id);
   }
-
-  // As the kernel half reads it: by shard and block.
   [[nodiscard]] std::uint32_t word(std::uint32_t at) const {
-    std::uint32_t shard = at / UNWIND_SHARD_WORDS;
-    std::uint32_t block = at / UNWIND_BLOCK_WORDS % UNWIND_SHARD_BLOCKS;
-    std::uint32_t id = 0;
-    EXPECT_EQ(bpf_map_lookup_elem(store_.get(), &shard, &id), 0);
-    UniqueFd inner(bpf_map_get_fd_by_id(id));
-    std::vector<std::uint32_t> words(UNWIND_BLOCK_WORDS);
-    EXPECT_EQ(bpf_map_lookup_elem(inner.get(), &block, words.data()), 0);
-    return words[at % UNWIND_BLOCK_WORDS];
+    return maps_->word(at);
   }
 
-  UniqueFd store_, objects_, rules_, spaces_;
+  std::optional<RealMaps> maps_;
 };
 
 unwind_rule frame_rule(int offset) {

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "unwind/builder.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include "base/clock.h"
+#include "base/units.h"
+
+namespace sightline::unwind {
+namespace {
+
+BuildJob job(process::ObjectId id, const char* path) {
+  return {.object = id, .file = UniqueFd(::open(path, O_RDONLY | O_CLOEXEC))};
+}
+
+bool is_readable(int fd) {
+  pollfd poll{.fd = fd, .events = POLLIN, .revents = 0};
+  return ::poll(&poll, 1, 0) == 1;
+}
+
+TEST(Build, AProgramHasRowsAndWhatIsNoneAReason) {
+  auto built = build(job(5, "/bin/true"));
+  EXPECT_EQ(built.object, 5U);
+  EXPECT_GT(built.rows.functions, 0U);
+  for (const char* path : {"/etc/passwd", "/dev/null", "/", "/no such file"}) {
+    built = build(job(6, path));
+    EXPECT_EQ(built.rows.functions, 0U) << path;
+    EXPECT_NE(built.rows.reason, symbol::Reason::none) << path;
+  }
+}
+
+TEST(Builder, TellsWhenSomethingIsDone) {
+  auto builder = Builder::open();
+  ASSERT_TRUE(builder);
+  EXPECT_FALSE(builder->wait(UINT64_MAX)) << "waits for nothing";
+  EXPECT_FALSE(is_readable(builder->fd()));
+  builder->add(job(5, "/bin/true"));
+  builder->add(job(6, "/dev/null"));
+  std::vector<process::ObjectId> done;
+  while (builder->waiting() > 0) {
+    ASSERT_TRUE(builder->wait(monotonic_ns() + 60 * ns_per_second));
+    for (const auto& built : builder->take()) done.push_back(built.object);
+  }
+  EXPECT_EQ(done, (std::vector<process::ObjectId>{5, 6}));
+  builder->wake();
+  EXPECT_TRUE(is_readable(builder->fd()));
+  EXPECT_TRUE(builder->take().empty());
+  EXPECT_FALSE(is_readable(builder->fd()));
+}
+
+TEST(Builder, EndsWithJobsLeft) {
+  auto builder = Builder::open();
+  ASSERT_TRUE(builder);
+  for (process::ObjectId id = 5; id < 500; ++id) {
+    builder->add(job(id, "/proc/self/exe"));
+  }
+  auto start = monotonic_ns();
+  {
+    auto last = std::move(*builder);
+  }
+  EXPECT_LT(monotonic_ns() - start, 60 * ns_per_second);
+}
+
+}  // namespace
+}  // namespace sightline::unwind
