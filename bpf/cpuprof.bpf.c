@@ -8,6 +8,7 @@
 
 #include "filter.h"
 #include "samples.h"
+#include "unwind_hooks.h"
 
 const volatile bool key_tid = false;
 const volatile bool key_cpu = false;
@@ -21,6 +22,11 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 static __always_inline __u32 event_index(void *context) {
   struct bpf_perf_event_data_kern *data = context;
   return BPF_CORE_READ(data, event, attr.wakeup_events);
+}
+
+static __always_inline const void *interrupted_registers(void *context) {
+  struct bpf_perf_event_data_kern *data = context;
+  return unwind_mode == UNWIND_MODE_FP ? NULL : BPF_CORE_READ(data, regs);
 }
 
 SEC("perf_event")
@@ -39,6 +45,7 @@ int on_sample(struct bpf_perf_event_data *context) {
       .cgroup = key_cgroup ? bpf_get_current_cgroup_id() : 0,
       .event = several_events ? event_index(context) : 0,
   };
-  record_sample(context, &key, task, context->sample_period);
+  struct sample_context sampled = {context, interrupted_registers(context)};
+  record_sample(&sampled, &key, task, context->sample_period);
   return 0;
 }

@@ -19,15 +19,16 @@ suite_archive() {
   [[ -n $uri ]] && printf '%s\n' "$uri"
 }
 
-# suite_open DIRECTORY SUITE: afterwards suite_apt works on that suite.
-# Fails when the archive does not carry it (any more).
+# suite_open DIRECTORY SUITE [MACHINE]: afterwards suite_apt works on that suite,
+# of this machine or another. Fails when the archive does not carry it (any more).
 suite_open() {
   suite_dir=$1
+  suite_machine=${3:-$(dpkg --print-architecture)}
   local suite=$2 archive
   archive=$(suite_archive) || return 1
   mkdir -p "$suite_dir"/{lists/partial,cache/archives/partial}
   : >"$suite_dir/status"
-  printf 'deb [signed-by=%s] %s %s main\n' \
+  printf 'deb [arch=%s signed-by=%s] %s %s main\n' "$suite_machine" \
     /usr/share/keyrings/debian-archive-keyring.gpg "$archive" "$suite" \
     >"$suite_dir/sources.list"
   # An archive that answers late must not hold the whole run.
@@ -43,6 +44,8 @@ suite_apt() {
     -o Dir::Etc::SourceParts=/dev/null -o Dir::Etc::Preferences=/dev/null \
     -o Dir::Etc::PreferencesParts=/dev/null -o Dir::State::Lists="$suite_dir/lists" \
     -o Dir::State::Status="$suite_dir/status" \
+    -o APT::Architecture="$suite_machine" \
+    -o APT::Architectures="$suite_machine" \
     -o Dir::Cache="$suite_dir/cache" -o APT::Sandbox::User=root \
     -o APT::Update::Post-Invoke-Success::= "$@"
 }

@@ -45,6 +45,8 @@ struct task_struct {
   struct task_struct *group_leader;
   struct pid *thread_pid;
   struct signal_struct *signal;
+  void *mm;     // none: a kernel thread, or one that has given it up
+  void *stack;  // the kernel's
   char comm[16];
 };
 
@@ -59,6 +61,7 @@ struct perf_event {
 };
 
 struct bpf_perf_event_data_kern {
+  void *regs;
   struct perf_event *event;
 };
 

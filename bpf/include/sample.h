@@ -30,7 +30,13 @@ enum stack_reason {
   STACK_NESTED = 5,         // no scratch space at this nesting depth
   STACK_GUEST = 6,          // a virtual machine was running
   STACK_CUT = 7,            // deeper than the limit; the leaf end is kept
-  STACK_REASONS = 8
+  STACK_PENDING = 8,        // rows were not loaded yet
+  STACK_LEFT_OUT = 9,       // there was no room for rows
+  STACK_NO_ROWS = 10,  // nothing is said of some code, nor did guessing help
+  STACK_UNSUPPORTED = 11,  // a rule that this walk cannot follow
+  STACK_UNREADABLE = 12,   // the stack's memory, or it is not resident
+  STACK_NOT_CODE = 13,     // what should be a return address is none
+  STACK_REASONS = 14
 };
 
 enum stack_side { STACK_KERNEL = 0, STACK_USER = 1 };
@@ -57,7 +63,12 @@ struct sample_value {
   __u64 sum;  // of weights: sample periods, waiting times, ...
 };
 
-enum record_type { RECORD_IMAGE = 1, RECORD_STACK = 2, RECORD_PRESSURE = 3 };
+enum record_type {
+  RECORD_IMAGE = 1,
+  RECORD_STACK = 2,
+  RECORD_PRESSURE = 3,
+  RECORD_COPY = 4
+};
 
 struct record_header {
   __u32 type;
@@ -87,6 +98,27 @@ struct stack_record {
   __u16 reserved;
 };
 
+// By DWARF numbers; as many as arm64 has.
+#define COPY_REGISTERS 32
+#define COPY_PIECE 4096
+#define COPY_MAX_BYTES 16384
+
+// User registers and the stack from the stack pointer up, to be walked when the
+// rows are there. Its hash is its own: it stands for one sample.
+struct copy_record {
+  struct record_header header;  // size: of a whole one
+  __u64 hash;
+  __u64 start_ns;
+  __u32 pid;
+  __u32 exec_id;
+  __u64 pc;
+  __u64 registers[COPY_REGISTERS];
+  __u32 byte_count;  // of the stack
+  __u32 reserved;
+  __u8 bytes[COPY_MAX_BYTES];
+};
+
+SAMPLE_ASSERT(sizeof(struct copy_record) == 312 + COPY_MAX_BYTES, "no padding");
 SAMPLE_ASSERT(sizeof(struct sample_key) == 80, "no padding");
 SAMPLE_ASSERT(sizeof(struct image_record) == 64, "no padding");
 SAMPLE_ASSERT(sizeof(struct stack_record) == 32, "no padding");

@@ -13,17 +13,22 @@
 
 #include <stdbool.h>
 
-#include "count.h"
-#include "sample.h"
+#include "ring.h"
+#include "scratch.h"
+#include "stack_copy.h"
 #include "task.h"
+#include "unwind.h"
+
+// Where a sample is taken: the program's context, and the registers of what was
+// interrupted (a kernel address; null where the program knows none).
+struct sample_context {
+  void *context;
+  const void *registers;
+};
 
 const volatile bool want_kernel_stacks = true;
 const volatile bool want_user_stacks = true;
-const volatile __u64 hash_seed = 0;         // random: collisions can't be made
 const volatile __u64 pressure_rows = 8192;  // rows that ask for an early drain
-
-// Contexts that can nest on one CPU: task, softirq, hardirq, NMI.
-#define SCRATCH_LEVELS 4
 
 // Rows in the current map, and whether a drain was asked for; user space resets
 // both at each swap.
@@ -46,60 +51,6 @@ struct {
   __type(key, __u32);
   __array(values, struct counts_map);
 } live_counts SEC(".maps") = {.values = {&counts_a}};
-
-struct {
-  __uint(type, BPF_MAP_TYPE_RINGBUF);
-  __uint(max_entries, 2 << 20);
-} ring SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, SEEN_SETS);
-  __type(key, __u32);
-  __type(value, struct seen_set);
-} seen SEC(".maps");
-
-// Frames that are hashed in one turn of the loop.
-#define HASH_BLOCK 16
-
-struct stack_scratch {
-  struct stack_record record;
-  __u64 frames[STACK_MAX_FRAMES + HASH_BLOCK];
-};
-
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, SCRATCH_LEVELS);
-  __type(key, __u32);
-  __type(value, struct stack_scratch);
-} scratch SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __type(value, __u32);
-} scratch_depth SEC(".maps");
-
-// Wakes user space only when a quarter of the ring is in use; it also comes by
-// itself at each drain. Returns false, counted, when the ring had no room.
-static __always_inline bool send(void *record, __u64 size, bool urgent) {
-  bool filling = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >
-                 bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 4;
-  __u64 flags = urgent || filling ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
-  if (!bpf_ringbuf_output(&ring, record, size, flags)) return true;
-  ledger_count(LEDGER_ring_full);
-  return false;
-}
-
-static __always_inline struct seen_set *seen_set_of(__u64 hash) {
-  __u32 index = hash & (SEEN_SETS - 1);
-  return bpf_map_lookup_elem(&seen, &index);
-}
-
-static __always_inline void remember(struct seen_set *set, __u64 hash) {
-  set->slots[seen_victim(set, hash) & (SEEN_WAYS - 1)] = hash;
-}
 
 static __always_inline void send_image(const struct sample_key *key,
                                        struct task_struct *task) {
@@ -129,7 +80,7 @@ static __always_inline void send_stack(struct stack_scratch *space, __u64 hash,
   struct seen_set *set = seen_set_of(hash);
   if (!set || seen_find(set, hash) >= 0) return;
   __u64 size = sizeof(space->record) + frames * sizeof(__u64);
-  if (size > sizeof(*space)) return;  // for the verifier
+  if (size > offsetof(struct stack_scratch, frame_count)) return;  // never
   space->record = (struct stack_record){
       .header = {.type = RECORD_STACK,
                  .size = size,
@@ -178,6 +129,17 @@ __noinline __u64 hash_frames(__u32 level, __u64 frames, __u64 hash) {
   return hash_finish(hash);
 }
 
+// Sends the frames in the scratch space; returns their hash.
+static __always_inline __u64 send_frames(__u32 level,
+                                         struct stack_scratch *space,
+                                         __u64 frames, enum stack_side side,
+                                         enum stack_reason reason) {
+  __u64 hash = hash_frames(level, frames,
+                           hash_seed ^ (frames << 16 | side << 8 | reason));
+  send_stack(space, hash, frames, side, reason);
+  return hash;
+}
+
 // Takes one side of the current stack; returns its hash, or its reason when it
 // has no frames.
 static __always_inline __u64 take_stack(void *context, __u32 level,
@@ -189,21 +151,50 @@ static __always_inline __u64 take_stack(void *context, __u32 level,
   if (bytes < 0) return stack_failed(side);
   __u32 frames = (__u64)bytes / sizeof(__u64);
   if (frames == 0) return STACK_EMPTY;
-  enum stack_reason reason = cut_reason(frames, frame_limit, side);
-  __u64 hash = hash_frames(level, frames,
-                           hash_seed ^ (frames << 16 | side << 8 | reason));
-  send_stack(space, hash, frames, side, reason);
-  return hash;
+  return send_frames(level, space, frames, side,
+                     cut_reason(frames, frame_limit, side));
 }
 
-// User stacks: by frame pointers, in the helper. The call that walks without
-// them goes here.
-static __always_inline __u64 take_user_stack(void *context, __u32 level,
+// User space can walk it when the rows are there; or, slower, by more registers
+// than rows keep.
+static __always_inline bool is_for_user_space(int reason) {
+  return reason == STACK_PENDING ||
+         (reason == STACK_UNSUPPORTED && unwind_mode == UNWIND_MODE_AUTO);
+}
+
+// A stack that cannot be walked yet is copied; one that cannot be copied either
+// is what was walked of it.
+static __always_inline __u64 walk_user_stack(__u32 level,
                                              struct stack_scratch *space,
+                                             const struct sample_key *key,
+                                             const void *interrupted) {
+  int reason =
+      unwind_mode == UNWIND_MODE_COPY ? STACK_PENDING : walk_frames(level);
+  if (is_for_user_space(reason)) {
+    __u64 hash = send_copy(level, (__u64)interrupted, key->start_ns, key->pid,
+                           key->exec_id);
+    if (hash) return hash;
+  }
+  count_unfinished(reason);
+  __u64 frames = space->frame_count;
+  if (frames == 0 || frames > STACK_MAX_FRAMES) return reason;
+  return send_frames(level, space, frames, STACK_USER, reason);
+}
+
+static __always_inline __u64 take_user_stack(struct sample_context *sampled,
+                                             __u32 level,
+                                             struct stack_scratch *space,
+                                             const struct sample_key *key,
                                              struct task_struct *task) {
   if (!want_user_stacks) return STACK_NOT_ASKED;
   if (is_kernel_thread(task)) return STACK_KERNEL_THREAD;
-  return take_stack(context, level, space, STACK_USER);
+  if (unwind_mode != UNWIND_MODE_FP) {
+    if (!BPF_CORE_READ(task, mm)) return STACK_EMPTY;
+    if (begin_walk(space, key, task, sampled->registers)) {
+      return walk_user_stack(level, space, key, sampled->registers);
+    }
+  }
+  return take_stack(sampled->context, level, space, STACK_USER);
 }
 
 // While a guest runs both sides are empty (perf_guest_state, since 5.16;
@@ -218,7 +209,8 @@ static __always_inline void mark_guest(struct sample_key *key,
   }
 }
 
-static __always_inline void take_stacks(void *context, struct sample_key *key,
+static __always_inline void take_stacks(struct sample_context *sampled,
+                                        struct sample_key *key,
                                         struct task_struct *task) {
   __u32 zero = 0;
   __u32 *depth = bpf_map_lookup_elem(&scratch_depth, &zero);
@@ -233,10 +225,10 @@ static __always_inline void take_stacks(void *context, struct sample_key *key,
   // Whoever interrupts us restores the depth before it returns, so a plain
   // increment is enough as long as callers run with preemption off.
   *depth = level + 1;
-  key->kernel_hash = want_kernel_stacks
-                         ? take_stack(context, level, space, STACK_KERNEL)
-                         : STACK_NOT_ASKED;
-  key->user_hash = take_user_stack(context, level, space, task);
+  key->kernel_hash = want_kernel_stacks ? take_stack(sampled->context, level,
+                                                     space, STACK_KERNEL)
+                                        : STACK_NOT_ASKED;
+  key->user_hash = take_user_stack(sampled, level, space, key, task);
   mark_guest(key, task);
   *depth = level;
 }
@@ -274,13 +266,14 @@ static __always_inline void count_sample(const struct sample_key *key,
 
 // Records one sample of the current task. The caller has filled the optional
 // fields of the key; the rest is filled here.
-static __always_inline void record_sample(void *context, struct sample_key *key,
+static __always_inline void record_sample(struct sample_context *sampled,
+                                          struct sample_key *key,
                                           struct task_struct *task,
                                           __u64 weight) {
   key->start_ns = BPF_CORE_READ(task, group_leader, start_time);
   key->exec_id = BPF_CORE_READ(task, group_leader, self_exec_id);
   bpf_get_current_comm(key->comm, sizeof(key->comm));
   send_image(key, task);
-  take_stacks(context, key, task);
+  take_stacks(sampled, key, task);
   count_sample(key, weight);
 }

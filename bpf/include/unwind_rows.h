@@ -96,6 +96,13 @@ struct unwind_rule {
 #define UNWIND_RULE_UNSUPPORTED 2
 #define UNWIND_FIRST_RULE 3
 
+enum unwind_mode {
+  UNWIND_MODE_FP = 0,     // frame pointers only, in the kernel's own helper
+  UNWIND_MODE_AUTO = 1,   // rows, and frame pointers where there are none
+  UNWIND_MODE_DWARF = 2,  // rows only
+  UNWIND_MODE_COPY = 3,   // each stack is copied, and walked in user space
+};
+
 // What there is of an object (a program, a library, the vDSO).
 enum unwind_object_state {
   UNWIND_PENDING = 0,  // its rows are not loaded yet
@@ -114,7 +121,8 @@ struct unwind_object {
 };
 
 // An executable mapping; addresses in an object are offsets in its file, which
-// is all that a mapping tells. Six words; a space's are sorted and in one block.
+// is all that a mapping tells. Six words; a space's are sorted and in one
+// block.
 struct unwind_mapping {
   __u64 start;
   __u64 bias;    // mapped address - address in the object
@@ -134,6 +142,62 @@ struct unwind_space {
   __u32 word;
   __u32 count;
 };
+
+// Searches. Without a branch, and with indices that cannot leave the block: the
+// verifier then sees one path through them.
+
+#ifdef __clang__
+#define UNWIND_UNROLL _Pragma("unroll")
+#else
+#define UNWIND_UNROLL
+#endif
+
+// All ones if a <= b, else 0; both below 2^63. BPF has no conditional move, so
+// the compiler must not see what the mask is made from.
+static inline __u64 unwind_mask_at_most(__u64 a, __u64 b) {
+  __u64 mask = (__u64)((__s64)(a - b - 1) >> 63);
+  __asm__("" : "+r"(mask));
+  return mask;
+}
+
+// Two words at an even index.
+static inline __u64 unwind_two_words(const __u32 *block, __u64 word) {
+  __u64 value;
+  __builtin_memcpy(
+      &value,
+      __builtin_assume_aligned(&block[word & (UNWIND_BLOCK_WORDS - 2)], 8), 8);
+  return value;
+}
+
+// The last row at or before `offset`, of `count` rows from word `first` of
+// their block on; the first one when all lie behind it.
+static inline unwind_row unwind_search_rows(const __u32 *block, __u64 first,
+                                            __u64 count, __u64 offset) {
+  __u64 wanted = offset << 16 | 0xffff;
+  UNWIND_UNROLL
+  for (int step = 0; step < 13; ++step) {
+    __u64 half = count / 2;
+    __u64 row = block[(first + half) & (UNWIND_BLOCK_WORDS - 1)];
+    first += half & unwind_mask_at_most(row, wanted);
+    count -= half;
+  }
+  return block[first & (UNWIND_BLOCK_WORDS - 1)];
+}
+
+// The word of the last mapping that starts at or before `address` (of the first
+// one when none does).
+static inline __u64 unwind_search_mappings(const __u32 *block, __u64 first,
+                                           __u64 count, __u64 address) {
+  UNWIND_UNROLL
+  for (int step = 0; step < 11; ++step) {
+    __u64 half = count / 2;
+    __u64 middle = half * UNWIND_MAPPING_WORDS;
+    __u64 start = unwind_two_words(block, first + middle);
+    first += middle & unwind_mask_at_most(start, address);
+    count -= half;
+  }
+  return first;
+}
 
 UNWIND_ASSERT(sizeof(struct unwind_page) == 8, "no padding");
 UNWIND_ASSERT(sizeof(struct unwind_rule) == 20, "no padding");

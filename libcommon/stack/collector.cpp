@@ -64,6 +64,7 @@ Reason why_not_whole(stack_reason reason) {
     case STACK_NOT_CODE:
       return Reason::stack_not_code;
     case STACK_FAILED:
+    case STACK_NESTED:
       return Reason::stack_failed;
     default:
       return Reason::none;
@@ -157,8 +158,9 @@ Result<std::unique_ptr<Collector>> Collector::open(const SampleMaps& maps,
 
 Status Collector::unwind_with(const unwind::StoreMaps& maps,
                               std::uint64_t most_bytes) {
-  loader_ = SL_TRY(unwind::Loader::open(
-      SL_TRY(unwind::Store::open(maps, most_bytes)), processes_, objects_));
+  auto store = SL_TRY(unwind::Store::open(maps, most_bytes));
+  loader_ =
+      SL_TRY(unwind::Loader::open(std::move(store), processes_, objects_));
   return {};
 }
 
@@ -325,7 +327,10 @@ std::optional<Dictionary::Stack> Collector::stack_of(std::uint64_t hash) {
   if (stack) return stack;
   // A program of the new epoch may have been writing its record in front of
   // ours when the ring was read.
-  if (ring_->consume()) stack = dictionary_.find(hash);
+  if (ring_->consume()) {
+    walk_copies();
+    stack = dictionary_.find(hash);
+  }
   if (!stack) ++own_[LEDGER_stack_missing];
   return stack;
 }
@@ -343,8 +348,9 @@ FrameId Collector::locate_user(const process::ImageKey& image,
 void Collector::append_user(const sample_key& key,
                             std::vector<std::uint64_t>& frames) {
   if (key.user_hash < STACK_REASONS) {
-    if (key.user_hash != STACK_FAILED && key.user_hash != STACK_NESTED) return;
-    frames.push_back(frame_for(process::no_object, Reason::stack_failed, 0));
+    auto reason = why_not_whole(static_cast<stack_reason>(key.user_hash));
+    if (reason == Reason::none) return;
+    frames.push_back(frame_for(process::no_object, reason, 0));
     return;
   }
   auto stack = stack_of(key.user_hash);

@@ -5,12 +5,18 @@
 #include <cstring>
 #include <utility>
 
-#include "unwind_step.h"
 
 namespace sightline::stack {
 namespace {
 
-constexpr unsigned pc_register = UNWIND_ARM64 ? 32 : 16;
+// By DWARF numbers: psABI figure 3.36, AADWARF64 4.1.
+#if defined(__aarch64__)
+constexpr unsigned pc_register = 32;
+constexpr unsigned sp_register = 31;
+#else
+constexpr unsigned pc_register = 16;
+constexpr unsigned sp_register = 7;
+#endif
 
 unwind::Registers registers_of(const copy_record& record) {
   unwind::Registers registers;
@@ -37,7 +43,7 @@ std::optional<std::uint32_t> CopiedStacks::add(
       {.image = {record.pid, record.exec_id, record.start_ns},
        .hash = record.hash,
        .registers = registers_of(record),
-       .stack_pointer = record.registers[UNWIND_SP],
+       .stack_pointer = record.registers[sp_register],
        .bytes = {stack.begin(), stack.end()}});
   return record.pid;
 }

@@ -19,9 +19,12 @@ std::uint32_t place_in(std::uint32_t start, std::uint32_t words,
 
 }  // namespace
 
+// Joined to what is free before them, so that a run can go over both.
 void Arena::add_words(std::uint32_t words) {
-  add(static_cast<std::uint32_t>(end_), words);
+  const auto start = static_cast<std::uint32_t>(end_);
   end_ += words;
+  used_ += words;
+  free({start, words});
 }
 
 std::optional<Extent> Arena::allocate(std::uint32_t words) {

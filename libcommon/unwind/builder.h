@@ -3,6 +3,8 @@
 // milliseconds, in which the rings must be read all the same.
 #pragma once
 
+#include <sys/eventfd.h>
+
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -55,8 +57,9 @@ class Builder {
   std::vector<Built> take();
   [[nodiscard]] std::size_t waiting() const { return waiting_; }
 
-  // Readable (EPOLLIN) when there is something to take.
+  // Readable (EPOLLIN) when there is something to take, or after wake().
   [[nodiscard]] int fd() const { return shared_->ready.get(); }
+  void wake() { ::eventfd_write(shared_->ready.get(), 1); }
 
  private:
   struct Shared {

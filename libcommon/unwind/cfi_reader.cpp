@@ -26,8 +26,9 @@ enum PointerEncoding : std::uint8_t {
 // The longest that compilers write has six letters.
 constexpr std::size_t longest_augmentation = 15;
 
-// What a CIE says before every row of its FDEs. Thirty bytes are many.
-constexpr std::uint64_t longest_initial_program = 512;
+// What a CIE says before every row of its FDEs. Thirty bytes are many; it may
+// have to be run again for each of them.
+constexpr std::uint64_t longest_initial_program = 128;
 
 std::uint64_t read_number(Cursor& cursor, std::uint8_t format) {
   switch (format) {

@@ -17,6 +17,10 @@ constexpr std::size_t cached_cies = 64;  // a power of two
 // Chrome has 1.5 million.
 constexpr std::size_t most_functions = 8U << 20;
 
+// Linkers write one executable segment, seldom two. Each function is looked for
+// in all of them.
+constexpr std::size_t most_code_segments = 16;
+
 struct AddressRange {
   std::uint64_t start = 0;
   std::uint64_t end = 0;
@@ -29,6 +33,7 @@ std::vector<AddressRange> code_of(const ElfFile& file) {
         segment.file_size > ~segment.address) {
       continue;
     }
+    if (code.size() == most_code_segments) break;
     code.push_back({segment.address, segment.address + segment.file_size});
   }
   return code;

@@ -57,30 +57,30 @@ std::optional<std::uint64_t> eh_frame_address(const ElfFile& file,
   return address;
 }
 
-struct Place {
+struct Whereabouts {
   std::uint64_t offset = 0;
   std::uint64_t size = 0;
   std::uint64_t address = 0;
 };
 
 // From an address to the end of the segment that holds it.
-std::optional<Place> rest_of_segment(const ElfFile& file,
-                                     std::uint64_t address) {
+std::optional<Whereabouts> rest_of_segment(const ElfFile& file,
+                                           std::uint64_t address) {
   for (const Segment& segment : file.segments()) {
     if (segment.type != PT_LOAD || address < segment.address ||
         address - segment.address >= segment.file_size) {
       continue;
     }
     const std::uint64_t skipped = address - segment.address;
-    return Place{.offset = segment.offset + skipped,
-                 .size = segment.file_size - skipped,
-                 .address = address};
+    return Whereabouts{.offset = segment.offset + skipped,
+                       .size = segment.file_size - skipped,
+                       .address = address};
   }
   return std::nullopt;
 }
 
 // Where a file without section headers says that its .eh_frame begins.
-std::optional<Place> place_by_segment(const ElfFile& file) {
+std::optional<Whereabouts> place_by_segment(const ElfFile& file) {
   const auto found =
       std::ranges::find(file.segments(), PT_GNU_EH_FRAME, &Segment::type);
   if (found == file.segments().end()) return std::nullopt;
@@ -90,7 +90,7 @@ std::optional<Place> place_by_segment(const ElfFile& file) {
 }
 
 std::expected<FrameSection, Reason> read_place(const ElfFile& file,
-                                               const Place& place,
+                                               const Whereabouts& place,
                                                std::uint64_t most_bytes) {
   if (place.size > most_bytes) {
     return std::unexpected(Reason::unwind_info_large);
@@ -174,7 +174,7 @@ std::expected<FrameSection, Reason> read_eh_frame(const ElfFile& file,
                                                   std::uint64_t most_bytes) {
   const auto machine = machine_of(file);
   if (!machine) return std::unexpected(Reason::not_elf);
-  std::optional<Place> place;
+  std::optional<Whereabouts> place;
   const Section* const section = filled_section(file, ".eh_frame");
   if (section != nullptr) {
     place = {.offset = section->offset,

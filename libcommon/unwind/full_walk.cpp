@@ -117,13 +117,13 @@ stack_reason FullWalk::step(Frame& frame, const process::AddressSpace& space,
   const auto found = space.locate(address, UINT64_MAX);
   if (found.mapping == nullptr) return STACK_NOT_CODE;
   auto& from = object(found.object);
+  const auto before = frame.registers.get(sp_register);
   Step step;
   if (from.frames) {
     const auto place = from.file->address_of(found.offset);
     if (!place) return STACK_NO_ROWS;
     step = from.frames->step(frame.registers, *place, read, address - *place);
   }
-  const auto before = frame.registers.get(sp_register);
   auto reason = step.end == StepEnd::not_covered
                     ? by_frame_pointer(frame.registers, read)
                     : reason_for(step.end);

@@ -5,10 +5,13 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/units.h"
 #include "process/proc.h"
 
 namespace sightline::unwind {
 namespace {
+
+constexpr std::uint64_t visit_ns = 5 * ns_per_ms;
 
 struct Running {
   std::uint32_t pid;
@@ -51,15 +54,37 @@ Status Loader::load(std::span<const std::uint32_t> pids) {
 
 Status Loader::load_all(std::uint64_t deadline_ns) {
   for (const auto& process : running_processes()) {
-    table_.preload(process.pid);
-    spaces_->follow(process.pid);
+    unvisited_.push_back(process.pid);
   }
-  SL_TRY(spaces_->publish(UINT64_MAX));
-  return rows_->build_waiting(deadline_ns);
+  while (!unvisited_.empty() && monotonic_ns() < deadline_ns) {
+    SL_CHECK(visit_next(UINT64_MAX));
+    SL_CHECK(rows_->build_waiting(deadline_ns));
+  }
+  return {};
+}
+
+Status Loader::visit_next(std::uint64_t applied_ns) {
+  auto pid = unvisited_.front();
+  unvisited_.pop_front();
+  table_.preload(pid);
+  spaces_->follow(pid);
+  SL_TRY(spaces_->publish(applied_ns));
+  return {};
+}
+
+// A little at a time, for the rings have to be read.
+Status Loader::visit_more(std::uint64_t applied_ns) {
+  auto until = monotonic_ns() + visit_ns;
+  while (!unvisited_.empty() && monotonic_ns() < until) {
+    SL_CHECK(visit_next(applied_ns));
+  }
+  if (!unvisited_.empty()) rows_->wake();
+  return {};
 }
 
 Result<bool> Loader::advance(std::uint64_t applied_ns) {
   bool all = SL_TRY(spaces_->publish(applied_ns));
+  SL_CHECK(visit_more(applied_ns));
   SL_CHECK(rows_->advance());
   return all;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -30,7 +31,7 @@ class Loader {
 
   // What runs now, busiest first. Whatever is not in place at `deadline_ns`
   // (CLOCK_MONOTONIC) is loaded while the tool runs. Takes longer than that by
-  // one object and by reading /proc.
+  // one object.
   Status load_all(std::uint64_t deadline_ns);
 
   Spaces& spaces() { return *spaces_; }
@@ -57,10 +58,14 @@ class Loader {
   Loader(Store store, process::Table& table)
       : store_(std::move(store)), table_(table) {}
 
+  Status visit_next(std::uint64_t applied_ns);
+  Status visit_more(std::uint64_t applied_ns);
+
   Store store_;
   process::Table& table_;
   std::optional<ObjectRows> rows_;
   std::optional<Spaces> spaces_;
+  std::deque<std::uint32_t> unvisited_;  // processes that ran at the start
 };
 
 }  // namespace sightline::unwind

@@ -56,8 +56,9 @@ class ObjectRows {
   // Marks the objects that this refers to by id: they must not be forgotten.
   void mark_objects(std::vector<bool>& live) const;
 
-  // Readable when advance() has something to do.
+  // Readable when advance() has something to do, or after wake().
   [[nodiscard]] int fd() const { return builder_.fd(); }
+  void wake() { builder_.wake(); }
   [[nodiscard]] LoadSummary summary() const;
 
   // How long rows stay that nobody uses.

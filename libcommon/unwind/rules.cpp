@@ -7,21 +7,10 @@
 #include <string_view>
 #include <utility>
 
+#include "unwind/dwarf_operations.h"
+
 namespace sightline::unwind {
 namespace {
-
-// DWARF 5, table 7.9; bregN and litN have N added.
-enum Operation : std::uint8_t {
-  op_deref = 0x06,
-  op_and = 0x1a,
-  op_plus = 0x22,
-  op_plus_uconst = 0x23,
-  op_shl = 0x24,
-  op_ge = 0x2a,
-  op_lit0 = 0x30,
-  op_breg0 = 0x70,
-  op_bregx = 0x92,
-};
 
 constexpr std::size_t recent_rules = 1024;  // a power of two
 
@@ -43,16 +32,16 @@ constexpr unwind_rule only(unwind_kind kind) {
 constexpr unwind_rule unsupported = only(UNWIND_UNSUPPORTED);
 
 // A register and an offset: the address that an expression computes.
-struct Place {
+struct BaseOffset {
   std::uint32_t number = 0;
   std::int64_t offset = 0;
 
-  bool operator==(const Place&) const = default;
+  bool operator==(const BaseOffset&) const = default;
 };
 
 // *place + add
 struct Dereferenced {
-  Place place = {};
+  BaseOffset place = {};
   std::int64_t add = 0;
 };
 
@@ -61,10 +50,10 @@ Cursor expression_at(const FrameSection& section, const Range& range) {
 }
 
 // bregN offset, or bregx N offset.
-std::optional<Place> take_base(Cursor& cursor) {
+std::optional<BaseOffset> take_base(Cursor& cursor) {
   const std::uint8_t operation = cursor.byte();
-  Place place;
-  if (operation >= op_breg0 && operation < op_breg0 + 32) {
+  BaseOffset place;
+  if (operation >= op_breg0 && operation <= op_breg31) {
     place.number = operation - op_breg0;
   } else if (operation == op_bregx) {
     const std::uint64_t number = cursor.uleb();
@@ -85,7 +74,7 @@ std::optional<std::int64_t> take_additions(Cursor& cursor) {
     const std::uint8_t operation = cursor.byte();
     if (operation == op_plus_uconst) {
       sum += cursor.uleb();
-    } else if (operation >= op_lit0 && operation < op_lit0 + 32 &&
+    } else if (operation >= op_lit0 && operation <= op_lit31 &&
                cursor.byte() == op_plus) {
       sum += operation - op_lit0;
     } else {
@@ -97,7 +86,7 @@ std::optional<std::int64_t> take_additions(Cursor& cursor) {
 }
 
 // An expression that only adds to a register.
-std::optional<Place> as_place(Cursor cursor) {
+std::optional<BaseOffset> as_place(Cursor cursor) {
   auto place = take_base(cursor);
   if (!place) return std::nullopt;
   const auto add = take_additions(cursor);
@@ -177,7 +166,8 @@ class RuleMaker {
            (rule.saved == Saved::cfa_plus && rule.offset == 0);
   }
 
-  [[nodiscard]] bool is_place(const RegisterRule& rule, Place place) const {
+  [[nodiscard]] bool is_place(const RegisterRule& rule,
+                              BaseOffset place) const {
     return rule.saved == Saved::at_expression &&
            as_place(expression_at(section_, rule.expression())) == place;
   }
@@ -198,7 +188,7 @@ class RuleMaker {
     if (state_.cfa.kind != CfaRule::Kind::expression) return false;
     const auto cfa =
         as_dereferenced(expression_at(section_, state_.cfa.expression()));
-    return cfa && cfa->add == 0 && cfa->place == Place{rsp, saved_rsp} &&
+    return cfa && cfa->add == 0 && cfa->place == BaseOffset{rsp, saved_rsp} &&
            is_place(return_address(), {rsp, saved_rip}) &&
            is_place(frame_pointer(), {rsp, saved_rbp});
   }
@@ -211,7 +201,7 @@ class RuleMaker {
     return cfa.kind == CfaRule::Kind::expression && take_cfa_expression();
   }
 
-  bool take_place(const Place& place) {
+  bool take_place(const BaseOffset& place) {
     rule_.base = static_cast<__u8>(place.number);
     rule_.cfa_offset = static_cast<__s32>(place.offset);
     return fits<__s32>(place.offset);

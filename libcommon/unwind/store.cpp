@@ -40,8 +40,8 @@ unwind_object object_in(unwind_object_state state) {
 }  // namespace
 
 Result<Store> Store::open(const StoreMaps& maps, std::uint64_t most_bytes) {
-  auto shards = std::clamp<std::uint64_t>(most_bytes / shard_bytes, 1,
-                                          UNWIND_MAX_SHARDS);
+  auto shards =
+      std::clamp<std::uint64_t>(most_bytes / shard_bytes, 1, UNWIND_MAX_SHARDS);
   Store store(maps, shards);
   SL_CHECK(store.put_fixed_rules());
   return store;
@@ -115,7 +115,11 @@ bool Store::grow() {
   return true;
 }
 
+// What no number of shards can hold must not make them all.
 std::optional<Extent> Store::room(std::uint32_t words, bool in_one_block) {
+  const auto most = in_one_block ? std::uint64_t{UNWIND_BLOCK_WORDS}
+                                 : most_shards_ * UNWIND_SHARD_WORDS;
+  if (words == 0 || words > most) return std::nullopt;
   while (true) {
     auto extent =
         in_one_block ? arena_.allocate(words) : arena_.allocate_run(words);
@@ -229,12 +233,13 @@ Result<bool> Store::write_group(const Rows& rows, std::span<const Page> group,
 void Store::give_back(Object& object) {
   fresh_.extents.insert(fresh_.extents.end(), object.extents.begin(),
                         object.extents.end());
-  rows_ -= std::exchange(object, {}).rows;
+  object.extents.clear();
 }
 
 Status Store::remove_object(std::uint32_t id) {
   auto at = objects_.find(id);
   if (at == objects_.end()) return {};
+  rows_ -= at->second.rows;
   give_back(at->second);
   objects_.erase(at);
   fresh_.objects.push_back(id);
@@ -243,8 +248,8 @@ Status Store::remove_object(std::uint32_t id) {
 
 Result<std::optional<Extent>> Store::add_mappings(
     std::span<const unwind_mapping> mappings) {
-  auto words = static_cast<std::uint32_t>(mappings.size() *
-                                          UNWIND_MAPPING_WORDS);
+  auto words =
+      static_cast<std::uint32_t>(mappings.size() * UNWIND_MAPPING_WORDS);
   auto extent = room(words, true);
   if (!extent) return std::nullopt;
   SL_CHECK(write(extent->word, mappings.data(), mappings.size_bytes()));

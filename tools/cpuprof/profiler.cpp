@@ -30,9 +30,11 @@ namespace {
 constexpr std::uint64_t drain_every_ns = 500 * ns_per_ms;
 // What the BPF maps take, about, on a small machine: for RLIMIT_MEMLOCK.
 constexpr std::uint64_t memlock_needed = 16U << 20;
-// A profile of the whole machine does not wait longer than this for the rows of
-// all that runs; what is left is loaded while it runs.
+// A profile of the whole machine does not wait longer than this, since the tool
+// was started, for the rows of all that runs; what is left is loaded while it
+// runs. On a machine so busy that little is left of it, a little longer.
 constexpr std::uint64_t load_until_ns = 150 * ns_per_ms;
+constexpr std::uint64_t load_at_least_ns = 50 * ns_per_ms;
 
 cli::Needs needs_of(const Options& options) {
   return {.bpf = true,
@@ -195,8 +197,9 @@ Status Profiler::open_unwinding() {
     chosen.push_back(process::read_process_of(tid).value_or(0));
   }
   if (command_) chosen.push_back(static_cast<std::uint32_t>(command_->pid()));
-  SL_CHECK(chosen.empty() ? loader.load_all(open_ns_ + load_until_ns)
-                          : loader.load(chosen));
+  auto until = std::max(open_ns_ + load_until_ns,
+                        monotonic_ns() + load_at_least_ns);
+  SL_CHECK(chosen.empty() ? loader.load_all(until) : loader.load(chosen));
   say_unwinding();
   return {};
 }

@@ -13,6 +13,7 @@
 #include "base/units.h"
 #include "container/cgroup.h"
 #include "cpuprof.skel.h"
+#include "unwind_rows.h"
 
 namespace sightline::cpuprof {
 namespace {
@@ -43,6 +44,21 @@ std::uint32_t frame_limit() {
                     : Result<std::uint64_t>(127);
   return static_cast<std::uint32_t>(
       std::min<std::uint64_t>(limit ? *limit : 127, STACK_MAX_FRAMES));
+}
+
+unwind_mode mode_of(const cli::CommonOptions& common) {
+  if (common.kernel_only) return UNWIND_MODE_FP;
+  switch (common.unwind) {
+    case cli::Unwind::frame_pointers:
+      return UNWIND_MODE_FP;
+    case cli::Unwind::dwarf:
+      return UNWIND_MODE_DWARF;
+    case cli::Unwind::copy:
+      return UNWIND_MODE_COPY;
+    case cli::Unwind::automatic:
+      break;
+  }
+  return UNWIND_MODE_AUTO;
 }
 
 }  // namespace
@@ -82,6 +98,25 @@ Status Sampling::choose_events(const Options& options) {
   return {};
 }
 
+// Without rows nothing of the walk is loaded, and its tables are as small as
+// can be.
+void Sampling::configure_unwinding(const cli::CommonOptions& common) {
+  skeleton_->rodata->unwind_mode = mode_of(common);
+  auto& programs = skeleton_->progs;
+  auto& maps = skeleton_->maps;
+  bool rows = walks_by_rows();
+  bool nested = skeleton_->rodata->pid_namespace != 0;
+  bpf::set_autoload(programs.unwind_fork, rows);
+  bpf::set_autoload(programs.unwind_exec, rows);
+  bpf::set_autoload(programs.unwind_exit, rows && nested);
+  bpf::set_autoload(programs.unwind_free, rows && !nested);
+  if (rows) return;
+  for (auto* map : {maps.unwind_store, maps.unwind_objects, maps.unwind_rules,
+                    maps.unwind_spaces}) {
+    bpf::set_max_entries(map, 1);
+  }
+}
+
 Status Sampling::configure(const Options& options, pid_t command_pid) {
   const auto& common = options.common;
   auto& settings = *skeleton_->rodata;
@@ -107,6 +142,7 @@ Status Sampling::configure(const Options& options, pid_t command_pid) {
   bpf::set_autoload(skeleton_->progs.follow_fork, follows_children_);
   bpf::set_autoload(skeleton_->progs.follow_exit, follows_children_ && nested);
   bpf::set_autoload(skeleton_->progs.follow_free, follows_children_ && !nested);
+  configure_unwinding(common);
   auto targets =
       static_cast<std::uint32_t>(common.pids.size() + common.tids.size());
   bpf::set_max_entries(skeleton_->maps.targets, follows_children_
@@ -152,6 +188,29 @@ Status Sampling::open_samplers(const Options& options) {
     ++settings.tag;
   }
   return {};
+}
+
+bool Sampling::walks_by_rows() const {
+  return skeleton_->rodata->unwind_mode != UNWIND_MODE_FP;
+}
+
+Status Sampling::follow_images() {
+  if (!walks_by_rows()) return {};
+  const auto& programs = skeleton_->progs;
+  bool nested = skeleton_->rodata->pid_namespace != 0;
+  for (auto* program : {programs.unwind_fork, programs.unwind_exec,
+                        nested ? programs.unwind_exit : programs.unwind_free}) {
+    links_.push_back(SL_TRY(bpf::attach(*program)));
+  }
+  return {};
+}
+
+unwind::StoreMaps Sampling::unwind_maps() const {
+  const auto& maps = skeleton_->maps;
+  return {.store = bpf::fd_of(maps.unwind_store),
+          .objects = bpf::fd_of(maps.unwind_objects),
+          .rules = bpf::fd_of(maps.unwind_rules),
+          .spaces = bpf::fd_of(maps.unwind_spaces)};
 }
 
 Status Sampling::start() {

@@ -68,6 +68,8 @@ class Sampling {
  private:
   Sampling();
   Status choose_events(const Options& options);
+  void configure_unwinding(const cli::CommonOptions& common);
+  [[nodiscard]] bool walks_by_rows() const;
   Status configure(const Options& options, pid_t command_pid);
   Status add_targets(const Options& options, pid_t command_pid);
   Status add_cgroup(const Options& options);

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// The user registers of the current task, by their DWARF numbers. A task in the
+// kernel left them at the top of its kernel stack.
+#pragma once
+
+#include <stdbool.h>
+
+#include "kernel_types.h"
+#include "unwind_step.h"
+#include <linux/bpf.h>
+#include <linux/ptrace.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+#if UNWIND_ARM64
+// struct user_pt_regs, with which the kernel's own begins.
+typedef struct {
+  __u64 regs[31];
+  __u64 sp;
+  __u64 pc;
+  __u64 pstate;
+} user_registers;
+#define KERNEL_PT_REGS_SIZE 336  // arch/arm64/include/asm/ptrace.h, 5.10
+#else
+typedef struct pt_regs user_registers;
+#define KERNEL_PT_REGS_SIZE sizeof(user_registers)
+#endif
+
+// arch/x86/include/asm/page_64_types.h; arm64 with pages of 4 KiB.
+#define KERNEL_STACK_SIZE (16 << 10)
+
+// Where they lie. The helper is there since 5.15; before, nothing lay above
+// them.
+static __always_inline const void *saved_registers(struct task_struct *task) {
+  if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) {
+    return (const void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+  }
+  return BPF_CORE_READ(task, stack) + KERNEL_STACK_SIZE - KERNEL_PT_REGS_SIZE;
+}
+
+static __always_inline bool are_user_mode(const user_registers *registers) {
+#if UNWIND_ARM64
+  return (registers->pstate & 0xf) == 0;  // EL0t
+#else
+  return (registers->cs & 3) == 3;
+#endif
+}
+
+// A program of 32 bits has other frames (__USER32_CS; PSR_MODE32_BIT).
+static __always_inline bool are_32_bit(const user_registers *registers) {
+#if UNWIND_ARM64
+  return registers->pstate & 0x10;
+#else
+  return registers->cs == 0x23;
+#endif
+}
+
+static __always_inline void put_registers(struct unwind_walk *walk,
+                                          const user_registers *from) {
+#if UNWIND_ARM64
+#pragma unroll
+  for (int i = 0; i < 31; ++i) walk->registers[i] = from->regs[i];
+  walk->registers[UNWIND_SP] = from->sp;
+  walk->pc = from->pc;
+  walk->valid = UNWIND_BIT(32) - 1;
+#else
+  walk->registers[0] = from->rax;
+  walk->registers[1] = from->rdx;
+  walk->registers[2] = from->rcx;
+  walk->registers[3] = from->rbx;
+  walk->registers[4] = from->rsi;
+  walk->registers[5] = from->rdi;
+  walk->registers[6] = from->rbp;
+  walk->registers[7] = from->rsp;
+  walk->registers[8] = from->r8;
+  walk->registers[9] = from->r9;
+  walk->registers[10] = from->r10;
+  walk->registers[11] = from->r11;
+  walk->registers[12] = from->r12;
+  walk->registers[13] = from->r13;
+  walk->registers[14] = from->r14;
+  walk->registers[15] = from->r15;
+  walk->pc = from->rip;
+  walk->valid = UNWIND_BIT(16) - 1;
+#endif
+}
+
+// `interrupted`: the registers that the program's context has, or null. False
+// when there are none, or those of a program of 32 bits.
+static __always_inline bool take_user_registers(struct unwind_walk *walk,
+                                                struct task_struct *task,
+                                                const void *interrupted) {
+  user_registers *to = (user_registers *)walk->window;
+  bool taken = interrupted &&
+               !bpf_probe_read_kernel(to, sizeof(*to), interrupted) &&
+               are_user_mode(to);
+  if (!taken && bpf_probe_read_kernel(to, sizeof(*to), saved_registers(task))) {
+    return false;
+  }
+  if (are_32_bit(to)) return false;
+  put_registers(walk, to);
+  return true;
+}
