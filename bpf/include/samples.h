@@ -158,8 +158,7 @@ static __always_inline __u64 take_stack(void *context, __u32 level,
 // User space can walk it when the rows are there; or, slower, by more registers
 // than rows keep.
 static __always_inline bool is_for_user_space(int reason) {
-  return reason == STACK_PENDING ||
-         (reason == STACK_UNSUPPORTED && unwind_mode == UNWIND_MODE_AUTO);
+  return reason == STACK_PENDING || reason == STACK_UNSUPPORTED;
 }
 
 // A stack that cannot be walked yet is copied; one that cannot be copied either

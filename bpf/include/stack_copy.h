@@ -65,7 +65,7 @@ __noinline __u64 send_copy(__u32 level, __u64 interrupted, __u64 start_ns,
     record->registers[i] = space->walk.registers[i];
   }
   record->byte_count = copy_stack(record, space->walk.registers[UNWIND_SP]);
-  record->reserved = 0;
+  record->from_call = space->walk.from_call;
   // User space should soon know what it takes to walk the next one here.
   bpf_ringbuf_submit(record, wake_flags(unwind_mode != UNWIND_MODE_COPY));
   return hash;

@@ -358,15 +358,29 @@ void Collector::append_user(const sample_key& key,
     frames.push_back(frame_for(process::no_object, Reason::stack_lost, 0));
     return;
   }
-  if (auto reason = why_not_whole(stack->reason); reason != Reason::none) {
-    frames.push_back(frame_for(process::no_object, reason, 0));
-  }
-  const auto& addresses = stack->addresses;
-  for (std::size_t i = addresses.size(); i-- > 0;) {
+  append_walked(image_of(key), *stack, frames);
+}
+
+// Where the mapping of a frame changed in the epoch, the walk may have gone by
+// what lay there before or after: its callers are not to be trusted.
+void Collector::append_walked(const process::ImageKey& image,
+                              const Dictionary::Stack& stack,
+                              std::vector<std::uint64_t>& frames) {
+  std::vector<FrameId> located;
+  const auto& addresses = stack.addresses;
+  bool certain = true;
+  for (std::size_t i = 0; i < addresses.size() && certain; ++i) {
     // The leaf is where the CPU was; callers are return addresses.
     auto address = addresses[i] - (i > 0 && addresses[i] > 0 ? 1 : 0);
-    frames.push_back(locate_user(image_of(key), address));
+    located.push_back(locate_user(image, address));
+    certain = profile_.frames().at(located.back()).reason !=
+              Reason::mapping_changed;
   }
+  if (auto reason = why_not_whole(stack.reason);
+      certain && reason != Reason::none) {
+    located.push_back(frame_for(process::no_object, reason, 0));
+  }
+  frames.insert(frames.end(), located.rbegin(), located.rend());
 }
 
 void Collector::append_kernel(const sample_key& key,

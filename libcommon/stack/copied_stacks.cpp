@@ -44,6 +44,7 @@ std::optional<std::uint32_t> CopiedStacks::add(
        .hash = record.hash,
        .registers = registers_of(record),
        .stack_pointer = record.registers[sp_register],
+       .in_syscall = record.from_call != 0,
        .bytes = {stack.begin(), stack.end()}});
   return record.pid;
 }
@@ -63,7 +64,7 @@ unwind::WalkedStack CopiedStacks::walk(const Copy& copy) {
     std::memcpy(&word, copy.bytes.data() + offset, sizeof(word));
     return true;
   };
-  auto stack = walk_.walk(copy.registers, *space, read);
+  auto stack = walk_.walk(copy.registers, copy.in_syscall, *space, read);
   // The copy ends before the stack does.
   bool full = copy.bytes.size() >= COPY_MAX_BYTES - COPY_PIECE;
   if (stack.reason == STACK_UNREADABLE && full) stack.reason = STACK_CUT;

@@ -42,6 +42,7 @@ class CopiedStacks {
     std::uint64_t hash = 0;
     unwind::Registers registers = {};
     std::uint64_t stack_pointer = 0;
+    bool in_syscall = false;
     std::vector<std::byte> bytes = {};
   };
   unwind::WalkedStack walk(const Copy& copy);
