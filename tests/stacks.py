@@ -38,7 +38,7 @@ NO_USER_STACK = {"do_exit", "begin_new_exec", "load_elf_binary",
 
 # What perf script -F comm,pid,tid,ip,sym,dso prints.
 PERF_FIELDS = "comm,pid,tid,ip,sym,dso"
-PERF_SAMPLE = re.compile(r"^(\S.*?)\s+\d+/\d+\s*:?\s*$")
+PERF_SAMPLE = re.compile(r"^\s*(\S.*?)\s+-?\d+/-?\d+\s*:?\s*$")
 # What the compiler and the linker add to a function's name.
 SUFFIX = re.compile(r"(\.cold|\.part\.\d+|@@?[A-Z_.0-9a-z]+)+$")
 PERF_FRAME = re.compile(r"^\s+([0-9a-f]+) (.*) \((.*)\)$")
@@ -59,18 +59,17 @@ def read_perf(lines):
     """One stack a sample; perf prints the leaf first."""
     process, frames = None, []
     for line in lines:
-        sample = PERF_SAMPLE.match(line)
+        sample, frame = PERF_SAMPLE.match(line), PERF_FRAME.match(line)
         if sample:
             process = sample[1]
-        elif line.strip():
-            frames.append(perf_frame(line))
-        elif process is not None:
+        elif frame:
+            frames.append(perf_frame(*frame.groups()))
+        elif process is not None and not line.strip():
             yield Stack(process, 1, frames[::-1])
             process, frames = None, []
 
 
-def perf_frame(line):
-    address, name, where = PERF_FRAME.match(line).groups()
+def perf_frame(address, name, where):
     kernel = int(address, 16) >= 1 << 63
     return Frame(None if name == "[unknown]" else name,
                  where.rsplit("/", 1)[-1], kernel, None)

@@ -203,7 +203,9 @@ JAVA
 }
 
 # as_postgres COMMAND...: the server refuses to run as root.
-as_postgres() { setpriv --reuid=postgres --regid=postgres --clear-groups "$@"; }
+as_postgres() {
+  (cd / && exec setpriv --reuid=postgres --regid=postgres --clear-groups "$@")
+}
 
 start_postgres() {
   local folders=(/usr/lib/postgresql/*/bin)

@@ -44,7 +44,13 @@ std::vector<std::uint64_t> LibdwUnwinder::walk(pid_t tid) const {
   return chain;
 }
 
-std::string LibdwUnwinder::name(std::uint64_t address) const {
+const std::string& LibdwUnwinder::name(std::uint64_t address) const {
+  auto [found, is_new] = names_.try_emplace(address);
+  if (is_new) found->second = look_up(address);
+  return found->second;
+}
+
+std::string LibdwUnwinder::look_up(std::uint64_t address) const {
   Dwfl_Module* module = dwfl_addrmodule(dwfl_.get(), address);
   if (module == nullptr) return "nothing";
   if (const char* found = dwfl_module_addrname(module, address)) return found;

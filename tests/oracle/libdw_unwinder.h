@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace sightline::oracle {
@@ -20,14 +21,18 @@ class LibdwUnwinder {
   // The chain of a thread as it stands, itself first.
   std::vector<std::uint64_t> walk(pid_t tid) const;
 
-  // The function at an address, or the file that it lies in.
-  std::string name(std::uint64_t address) const;
+  // The function at an address, or the file that it lies in. Remembered: libdw
+  // takes its time.
+  const std::string& name(std::uint64_t address) const;
 
  private:
   struct End {
     void operator()(Dwfl* dwfl) const { dwfl_end(dwfl); }
   };
+  std::string look_up(std::uint64_t address) const;
+
   std::unique_ptr<Dwfl, End> dwfl_;
+  mutable std::unordered_map<std::uint64_t, std::string> names_;
 };
 
 }  // namespace sightline::oracle

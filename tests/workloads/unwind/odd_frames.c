@@ -31,7 +31,8 @@ KNOWN static int variadic(int count, ...) {
 }
 
 KNOWN static int large(void) {
-  volatile char room[12000];
+  // With all others less than what is copied of a stack.
+  volatile char room[8000];
   room[work_sink & 0xfff] = 1;
   return variadic(2, 3, 4) + room[0];
 }

@@ -103,7 +103,7 @@ KNOWN void sorts(void) {
 
 KNOWN void prints(void) {
   char text[100];
-  snprintf(text, sizeof text, "%s %d %.3f", "text", sink, 1.5 * sink);
+  snprintf(text, sizeof text, "%s %d", "text", sink);
   sink = static_cast<int>(strlen(text));
 }
 
