@@ -102,7 +102,8 @@ def is_whole(frames, roots):
         return first.removesuffix(".abi0") in ROOTS or first in roots
     second = (frames[1].name if len(frames) > 1 else None) or ""
     return frames[0].object != "[unknown]" and (
-        second.startswith("__libc_start_main") or second in roots)
+        second.startswith(("__libc_start_main", "_dl_start")) or
+        second in roots)
 
 
 class Share:

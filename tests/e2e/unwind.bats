@@ -160,7 +160,9 @@ copy_libraries() {
   copy_libraries
   cpuprof -q -F 999 -o out.json -- "$workloads/random_chains" 64 2000 libraries >truth
   clean_ledger out.json
-  judge random_chains --least 95
+  # No wrong frame is allowed. Where a mapping has changed just now no caller is
+  # believed, and this program changes some all the time.
+  judge random_chains --least 85
 }
 
 # That the tests above can fail: frame pointers find next to nothing here.

@@ -266,7 +266,7 @@ has_maps() { [ "$(maps)" -eq "$1" ]; }
   clean_ledger
   # No wrong frame is allowed; of those that are loading a library just now, not
   # every stack is whole.
-  whole random_chains --truth truth --least 95 --samples 50000
+  whole random_chains --truth truth --least 85 --samples 50000
   # The kernel frees a map a grace period after its last user.
   until_true has_maps "$before"
 }

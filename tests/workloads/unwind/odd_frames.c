@@ -31,8 +31,7 @@ KNOWN static int variadic(int count, ...) {
 }
 
 KNOWN static int large(void) {
-  // With all others less than what is copied of a stack.
-  volatile char room[8000];
+  volatile char room[12000];
   room[work_sink & 0xfff] = 1;
   return variadic(2, 3, 4) + room[0];
 }
