@@ -6,7 +6,8 @@ PREFIX ?= /usr/local
 TOOLS := $(patsubst tools/%/,%,$(wildcard tools/*/))
 NEEDS := scripts/install-deps.sh
 
-.PHONY: all demo check check-all bench kernels static fuzz dev install help
+.PHONY: all demo check check-all bench kernels static fuzz dev install \
+        install-dev help
 .SILENT:
 
 all: build/build.ninja ## build every tool: build/bin/<tool>
@@ -21,7 +22,7 @@ check: ## install what is missing, build, and pass all tests
 	$(NEEDS) build test demo kernels
 	scripts/check.sh
 
-check-all: ## check, and what is heavy: the sanitizers, 132 CPUs
+check-all: ## check, and what takes long: sanitizers, 100,000 processes
 	$(NEEDS)
 	scripts/check.sh all
 
@@ -49,9 +50,12 @@ dev: ## build/dev with ASan and UBSan, and its unit and cli tests
 install: all ## into $(DESTDIR)$(PREFIX)
 	DESTDIR=$(DESTDIR) cmake --install build --strip --prefix $(PREFIX)
 
+install-dev: all ## the library, for programs that link it (docs/library.md)
+	DESTDIR=$(DESTDIR) cmake --install build --component dev --prefix $(PREFIX)
+
 help: ## these lines
 	sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | \
-	  awk -F'|' '{ printf "%-16s%s\n", $$1, $$2 }'
+	  awk -F'|' '{ printf "%-18s%s\n", $$1, $$2 }'
 
 build/build.ninja:
 	cmake --log-level=NOTICE --preset release || \

@@ -14,7 +14,7 @@ unset COLUMNS NO_COLOR
 export CCACHE_NOHASHDIR=1
 
 lanes=(unit cli e2e kernels static fuzz lint tidy drift)
-heavy_lanes=(dev many_cpus)
+heavy_lanes=(heavy dev many_cpus)
 passed=0 failed=0 skipped=0
 
 # tally LOG: adds up a log's verdicts, and shows those that did not pass with
@@ -46,10 +46,11 @@ lane() {
     "($((SECONDS - start)) s)"
 }
 
-# bats_verdicts FILE...: one file after the other, each test at most 2 minutes.
+# bats_verdicts FILE...: one file after the other, each test at most 2 minutes,
+# or $test_seconds.
 bats_verdicts() {
   local status
-  BATS_TEST_TIMEOUT=120 bats --formatter tap "$@" | awk '
+  BATS_TEST_TIMEOUT=${test_seconds-120} bats --formatter tap "$@" | awk '
     /^ok [0-9]+ .* # skip/ { sub(/^ok [0-9]+ /, "SKIP "); print; next }
     /^ok [0-9]+ / { sub(/^ok [0-9]+ /, "PASS "); print; next }
     /^not ok [0-9]+ / { sub(/^not ok [0-9]+ /, "FAIL "); print; next }
@@ -79,6 +80,12 @@ lane_cli() { bats_verdicts tests/cli/*.bats; }
 lane_e2e() {
   ((EUID == 0)) || { echo "SKIP e2e: needs root"; return; }
   bats_verdicts tests/e2e/*.bats
+}
+
+# What takes minutes.
+lane_heavy() {
+  local test_seconds=900
+  bats_verdicts tests/heavy/*.bats
 }
 
 lane_kernels() {

@@ -18,7 +18,7 @@ import json
 import re
 import sys
 
-Frame = collections.namedtuple("Frame", "name object kernel")
+Frame = collections.namedtuple("Frame", "name object kernel reason")
 Stack = collections.namedtuple("Stack", "process count frames")
 
 # Where threads begin: of programs, the dynamic linker, threads of the C
@@ -27,6 +27,10 @@ ROOTS = {"_start", "_dl_start_user", "__clone3", "clone3", "__clone", "clone",
          "thread_start", "__start_context", "runtime.goexit",
          "runtime.rt0_go", "runtime.mstart", "runtime.mcall",
          "runtime.clone", "_rt0_amd64_linux", "_rt0_amd64"}
+
+# Which of their callers frame pointers do not find, because the C library has
+# none. A stack that reaches them has all that is of interest.
+FIRST_FUNCTIONS = {"__libc_start_call_main", "start_thread"}
 
 # In these the process has no user stack: it ends, or its program is replaced.
 NO_USER_STACK = {"do_exit", "begin_new_exec", "load_elf_binary",
@@ -45,7 +49,8 @@ def read_json(lines):
         record = json.loads(line)
         if record["type"] == "stack":
             yield Stack(record["process"] or record["comm"], record["count"],
-                        [Frame(frame["name"], frame["object"], frame["kernel"])
+                        [Frame(frame["name"], frame["object"], frame["kernel"],
+                               frame.get("name_reason"))
                          for frame in record["frames"]
                          if not frame.get("inlined")])
 
@@ -68,7 +73,7 @@ def perf_frame(line):
     address, name, where = PERF_FRAME.match(line).groups()
     kernel = int(address, 16) >= 1 << 63
     return Frame(None if name == "[unknown]" else name,
-                 where.rsplit("/", 1)[-1], kernel)
+                 where.rsplit("/", 1)[-1], kernel, None)
 
 
 def read(lines):
@@ -127,7 +132,10 @@ class Share:
 
 
 def names(frames):
-    return " ".join(frame.name or frame.object for frame in frames) or "nothing"
+    return " ".join(
+        frame.name or (f"[{frame.reason or ''}]" if frame.object == "[unknown]"
+                       else frame.object)
+        for frame in frames) or "nothing"
 
 
 class Truth:

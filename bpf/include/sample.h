@@ -114,7 +114,7 @@ struct copy_record {
   __u64 pc;
   __u64 registers[COPY_REGISTERS];
   __u32 byte_count;  // of the stack
-  __u32 reserved;
+  __u32 from_call;   // 1: pc is behind the instruction of a system call
   __u8 bytes[COPY_MAX_BYTES];
 };
 

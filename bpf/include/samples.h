@@ -155,6 +155,12 @@ static __always_inline __u64 take_stack(void *context, __u32 level,
                      cut_reason(frames, frame_limit, side));
 }
 
+// User space can walk it when the rows are there; or, slower, by more registers
+// than rows keep.
+static __always_inline bool is_for_user_space(int reason) {
+  return reason == STACK_PENDING || reason == STACK_UNSUPPORTED;
+}
+
 // A stack that cannot be walked yet is copied; one that cannot be copied either
 // is what was walked of it.
 static __always_inline __u64 walk_user_stack(__u32 level,
@@ -163,7 +169,7 @@ static __always_inline __u64 walk_user_stack(__u32 level,
                                              const void *interrupted) {
   int reason =
       unwind_mode == UNWIND_MODE_COPY ? STACK_PENDING : walk_frames(level);
-  if (reason == STACK_PENDING) {
+  if (is_for_user_space(reason)) {
     __u64 hash = send_copy(level, (__u64)interrupted, key->start_ns, key->pid,
                            key->exec_id);
     if (hash) return hash;

@@ -31,8 +31,14 @@ static __always_inline __u64 copy_hash(__u64 time_ns, __u64 thread) {
   return hash_finish(hash_step(hash_seed, hash, thread << 16 | cpu));
 }
 
-// Returns the hash that the copy stands under; 0, counted, where the ring has
-// no room. Takes the registers anew: the walk has changed them.
+// The other half of the ring is for stacks that are walked already.
+static __always_inline bool has_room_for_copy(void) {
+  return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) <
+         bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 2;
+}
+
+// Returns the hash that the copy stands under; 0 where the ring has no room.
+// Takes the registers anew: the walk has changed them.
 __noinline __u64 send_copy(__u32 level, __u64 interrupted, __u64 start_ns,
                            __u32 pid, __u32 exec_id) {
   struct stack_scratch *space = scratch_of(level);
@@ -41,11 +47,9 @@ __noinline __u64 send_copy(__u32 level, __u64 interrupted, __u64 start_ns,
       !take_user_registers(&space->walk, task, (const void *)interrupted)) {
     return 0;
   }
+  if (!has_room_for_copy()) return 0;
   struct copy_record *record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
-  if (!record) {
-    ledger_count(LEDGER_ring_full);
-    return 0;
-  }
+  if (!record) return 0;
   __u64 now = bpf_ktime_get_ns();
   __u64 hash = copy_hash(now, bpf_get_current_pid_tgid());
   record->header.type = RECORD_COPY;
@@ -61,7 +65,7 @@ __noinline __u64 send_copy(__u32 level, __u64 interrupted, __u64 start_ns,
     record->registers[i] = space->walk.registers[i];
   }
   record->byte_count = copy_stack(record, space->walk.registers[UNWIND_SP]);
-  record->reserved = 0;
+  record->from_call = space->walk.from_call;
   // User space should soon know what it takes to walk the next one here.
   bpf_ringbuf_submit(record, wake_flags(unwind_mode != UNWIND_MODE_COPY));
   return hash;

@@ -127,7 +127,7 @@ __noinline int unwind_step(__u32 level) {
   int found = UNWIND_GO_ON;
   if (!unwind_is_mapped(walk)) found = unwind_enter_mapping(level);
   // What was interrupted is a frame, wherever it is.
-  if (found == UNWIND_GO_ON || !walk->from_call) {
+  if (found == UNWIND_GO_ON || !walk->from_call || count == 0) {
     space->frames[count] = unwind_frame(walk);
     space->frame_count = count + 1;
   }
@@ -178,7 +178,7 @@ static __always_inline bool begin_walk(struct stack_scratch *space,
     space->space = *found;
   }
   space->frame_count = 0;
-  walk->from_call = walk->interrupted = walk->guessed = walk->switches = 0;
+  walk->interrupted = walk->guessed = walk->switches = 0;
   walk->frame_pointers = unwind_mode != UNWIND_MODE_DWARF;
   walk->at.start = walk->at.length = 0;
   return true;

@@ -28,7 +28,7 @@ struct unwind_walk {
   __u64 pc;
   __u64 registers[UNWIND_REGISTERS];
   __u64 valid;               // one bit a register
-  __u64 from_call;           // 1: pc is a return address, not where it runs
+  __u64 from_call;           // 1: pc is behind a call, or a system call
   __u64 interrupted;         // 1: a signal frame was left for this one
   __u64 guessed;             // 1: pc was found without a rule
   __u64 switches;            // of stacks
@@ -167,9 +167,9 @@ static inline int unwind_by_cfa(struct unwind_walk *walk,
                                 __u64 base) {
   __u64 sp = walk->registers[UNWIND_SP];
   __u64 known = UNWIND_BIT(UNWIND_FP);
-  // Every frame of x86-64 has its return address; one of arm64 that calls
-  // nothing need not have anything.
-  if (cfa < sp || (cfa == sp && (walk->from_call || !UNWIND_ARM64))) {
+  // Only a frame that keeps its return address in a register can be empty: one
+  // that calls nothing, as vfork's or the end of an exception's.
+  if (cfa < sp || (cfa == sp && rule->ra != UNWIND_IN_REGISTER)) {
     return STACK_UNSUPPORTED;
   }
   if (rule->ra == UNWIND_AT_CFA && rule->fp == UNWIND_SAME) {

@@ -55,6 +55,23 @@ static __always_inline bool are_32_bit(const user_registers *registers) {
 #endif
 }
 
+// Whether the pc of a task in the kernel is behind the instruction that made a
+// system call: where that is a function's last, already outside (__restore_rt).
+// Interrupts and faults leave a negative number (arch/x86/entry/entry_64.S, 5.10
+// to 6.18); a signal that is delivered at the end of a call has led elsewhere.
+static __always_inline bool are_behind_syscall(
+    const user_registers *registers) {
+#if UNWIND_ARM64
+  return false;  // user_pt_regs does not say
+#else
+  __u16 instruction = 0;
+  if ((__s64)registers->orig_rax < 0) return false;
+  bpf_probe_read_user(&instruction, sizeof(instruction),
+                      (const void *)(registers->rip - 2));
+  return instruction == 0x050f || instruction == 0x80cd;  // syscall, int 0x80
+#endif
+}
+
 static __always_inline void put_registers(struct unwind_walk *walk,
                                           const user_registers *from) {
 #if UNWIND_ARM64
@@ -99,5 +116,6 @@ static __always_inline bool take_user_registers(struct unwind_walk *walk,
   }
   if (are_32_bit(to)) return false;
   put_registers(walk, to);
+  walk->from_call = !taken && are_behind_syscall(to);
   return true;
 }

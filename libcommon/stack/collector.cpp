@@ -68,6 +68,7 @@ Reason why_not_whole(stack_reason reason) {
     case STACK_NOT_CODE:
       return Reason::stack_not_code;
     case STACK_FAILED:
+    case STACK_NESTED:
       return Reason::stack_failed;
     default:
       return Reason::none;
@@ -353,8 +354,9 @@ FrameId Collector::locate_user(const process::ImageKey& image,
 void Collector::append_user(const sample_key& key,
                             std::vector<std::uint64_t>& frames) {
   if (key.user_hash < STACK_REASONS) {
-    if (key.user_hash != STACK_FAILED && key.user_hash != STACK_NESTED) return;
-    frames.push_back(frame_for(process::no_object, Reason::stack_failed, 0));
+    auto reason = why_not_whole(static_cast<stack_reason>(key.user_hash));
+    if (reason == Reason::none) return;
+    frames.push_back(frame_for(process::no_object, reason, 0));
     return;
   }
   auto stack = stack_of(key.user_hash);
@@ -362,15 +364,29 @@ void Collector::append_user(const sample_key& key,
     frames.push_back(frame_for(process::no_object, Reason::stack_lost, 0));
     return;
   }
-  if (auto reason = why_not_whole(stack->reason); reason != Reason::none) {
-    frames.push_back(frame_for(process::no_object, reason, 0));
-  }
-  const auto& addresses = stack->addresses;
-  for (std::size_t i = addresses.size(); i-- > 0;) {
+  append_walked(image_of(key), *stack, frames);
+}
+
+// Where the mapping of a frame changed in the epoch, the walk may have gone by
+// what lay there before or after: its callers are not to be trusted.
+void Collector::append_walked(const process::ImageKey& image,
+                              const Dictionary::Stack& stack,
+                              std::vector<std::uint64_t>& frames) {
+  std::vector<FrameId> located;
+  const auto& addresses = stack.addresses;
+  bool certain = true;
+  for (std::size_t i = 0; i < addresses.size() && certain; ++i) {
     // The leaf is where the CPU was; callers are return addresses.
     auto address = addresses[i] - (i > 0 && addresses[i] > 0 ? 1 : 0);
-    frames.push_back(locate_user(image_of(key), address));
+    located.push_back(locate_user(image, address));
+    certain = profile_.frames().at(located.back()).reason !=
+              Reason::mapping_changed;
   }
+  if (auto reason = why_not_whole(stack.reason);
+      certain && reason != Reason::none) {
+    located.push_back(frame_for(process::no_object, reason, 0));
+  }
+  frames.insert(frames.end(), located.rbegin(), located.rend());
 }
 
 void Collector::append_kernel(const sample_key& key,

@@ -106,6 +106,9 @@ class Collector {
   void read_sideband(std::uint64_t until_ns);
   void add_row(const sample_key& key, const sample_value& value);
   void append_user(const sample_key& key, std::vector<std::uint64_t>& frames);
+  void append_walked(const process::ImageKey& image,
+                     const Dictionary::Stack& stack,
+                     std::vector<std::uint64_t>& frames);
   void append_kernel(const sample_key& key, std::vector<std::uint64_t>& frames);
   ProcessId process_of(const sample_key& key);
   std::optional<Dictionary::Stack> stack_of(std::uint64_t hash);

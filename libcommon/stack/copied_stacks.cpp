@@ -40,6 +40,7 @@ std::optional<std::uint32_t> CopiedStacks::add(
                      .hash = record.hash,
                      .registers = registers_of(record),
                      .stack_pointer = record.registers[UNWIND_SP],
+                     .in_syscall = record.from_call != 0,
                      .bytes = {stack.begin(), stack.end()}});
   return record.pid;
 }
@@ -69,7 +70,7 @@ unwind::WalkedStack CopiedStacks::walk_fully(const Copy& copy) {
   auto read = [&copy](std::uint64_t address, std::uint64_t& word) {
     return copy.read(address, std::as_writable_bytes(std::span(&word, 1)));
   };
-  return full_.walk(copy.registers, *space, read);
+  return full_.walk(copy.registers, copy.in_syscall, *space, read);
 }
 
 // Walks those whose rows were missing the last time; true if they still are for
@@ -82,7 +83,7 @@ bool CopiedStacks::walk_waiting(std::vector<Copy>& copies,
   for (auto& copy : copies) {
     if (!copy.wants_rows) continue;
     copy.walked = walker.walk(
-        copy.registers, images.at(copy.image).mappings(),
+        copy.registers, copy.in_syscall, images.at(copy.image).mappings(),
         [&copy](auto address, auto to) { return copy.read(address, to); });
     copy.wants_rows = walker.wants_rows();
     some_wait |= copy.wants_rows;

@@ -57,6 +57,7 @@ class CopiedStacks {
     std::uint64_t hash = 0;
     unwind::Registers registers = {};
     std::uint64_t stack_pointer = 0;
+    bool in_syscall = false;
     std::vector<std::byte> bytes = {};
     unwind::WalkedStack walked = {};
     bool wants_rows = true;

@@ -189,6 +189,16 @@ std::optional<std::uint64_t> ElfFile::address_of(
   return found;
 }
 
+std::optional<std::uint64_t> ElfFile::offset_of(std::uint64_t address) const {
+  for (const Segment& segment : segments_) {
+    if (segment.type == PT_LOAD && address >= segment.address &&
+        address - segment.address < segment.file_size) {
+      return segment.offset + (address - segment.address);
+    }
+  }
+  return std::nullopt;
+}
+
 std::uint64_t ElfFile::code_start() const {
   constexpr std::uint64_t executable = SHF_ALLOC | SHF_EXECINSTR;
   std::optional<std::uint64_t> lowest;

@@ -70,6 +70,11 @@ class ElfFile {
   [[nodiscard]] std::optional<std::uint64_t> address_of(
       std::uint64_t file_offset) const;
 
+  // The way back, for who has an address out of a symbol table or a linker map
+  // and asks what speaks of files: the first segment that holds it.
+  [[nodiscard]] std::optional<std::uint64_t> offset_of(
+      std::uint64_t address) const;
+
   // Where the code begins: the lowest address of an executable section, or of
   // an executable segment where there are no sections; 0 if there is neither.
   [[nodiscard]] std::uint64_t code_start() const;

@@ -69,6 +69,7 @@ struct FullWalk::Frame {
   Registers registers;
   bool from_call = false;    // its address is one of return
   bool interrupted = false;  // a signal frame was left for it
+  bool first = true;         // or interrupted: all registers are known
 
   [[nodiscard]] std::uint64_t pc() const {
     return registers.values[pc_register];
@@ -116,6 +117,12 @@ stack_reason FullWalk::step(Frame& frame, const process::AddressSpace& space,
     const auto place = from.file->address_of(found.offset);
     if (!place) return STACK_NO_ROWS;
     step = from.frames->step(frame.registers, *place, read, address - *place);
+    // A frame that was made, not called, returns to a function's start
+    // (makecontext).
+    if (step.end == StepEnd::not_covered && frame.from_call) {
+      step = from.frames->step(frame.registers, *place + 1, read,
+                               address - *place);
+    }
   }
   auto reason = step.end == StepEnd::not_covered && frame_pointers_
                     ? by_frame_pointer(frame.registers, read)
@@ -123,18 +130,21 @@ stack_reason FullWalk::step(Frame& frame, const process::AddressSpace& space,
   frame.from_call = !step.signal_frame;
   frame.interrupted = step.signal_frame;
   if (reason == STACK_REASONS && frame.pc() == 0) return STACK_WHOLE;
-  // Without going up it would not end.
+  // Without going up it would not end; only the first frame can be empty.
   const auto now = frame.registers.get(sp_register);
   const bool covered = step.end == StepEnd::stepped && !step.signal_frame;
-  if (covered && before && now && *now <= *before) return STACK_UNSUPPORTED;
+  if (covered && before && now && *now < *before + (frame.first ? 0 : 1)) {
+    return STACK_UNSUPPORTED;
+  }
+  frame.first = step.signal_frame;
   return reason;
 }
 
-WalkedStack FullWalk::walk(Registers registers,
+WalkedStack FullWalk::walk(Registers registers, bool in_syscall,
                            const process::AddressSpace& space,
                            const MemoryReader& read) {
   WalkedStack stack;
-  Frame frame{.registers = registers};
+  Frame frame{.registers = registers, .from_call = in_syscall};
   while (stack.frames.size() < STACK_MAX_FRAMES) {
     stack.frames.push_back(frame.pc() + (frame.interrupted ? 1 : 0));
     auto reason = step(frame, space, read);

@@ -39,8 +39,10 @@ class FullWalk {
                     std::uint64_t most_memory = 64U << 20)
       : objects_(objects), most_memory_(most_memory) {}
 
-  // `registers` with the program counter under its DWARF number.
-  WalkedStack walk(Registers registers, const process::AddressSpace& space,
+  // `registers` with the program counter under its DWARF number; `in_syscall`:
+  // it is behind the instruction of a system call.
+  WalkedStack walk(Registers registers, bool in_syscall,
+                   const process::AddressSpace& space,
                    const MemoryReader& read);
 
   // Whether frame pointers are followed where nothing else is said (they are).

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "unwind/rows.h"
 
-#include <elf.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -92,33 +90,6 @@ class RowWriter {
   bool full_ = false;
 };
 
-// Where in the file the code of an address lies. The index has none but those
-// in executable segments.
-class Places {
- public:
-  explicit Places(const ElfFile& file) : file_(file) {}
-
-  // Address less place, the same for the whole of a segment.
-  std::uint64_t difference_at(std::uint64_t address) {
-    if (address - segment_.address >= segment_.file_size) find(address);
-    return segment_.address - segment_.offset;
-  }
-
- private:
-  void find(std::uint64_t address) {
-    for (const auto& segment : file_.segments()) {
-      if (segment.type != PT_LOAD || (segment.flags & PF_X) == 0 ||
-          address - segment.address >= segment.file_size) {
-        continue;
-      }
-      segment_ = segment;
-    }
-  }
-
-  const ElfFile& file_;
-  symbol::Segment segment_ = {};
-};
-
 // Runs one function after the other into rows.
 class RowBuilder {
  public:
@@ -126,8 +97,8 @@ class RowBuilder {
              std::uint64_t most_rows)
       : index_(index),
         into_(into),
-        places_(object),
-        difference_(places_.difference_at(index.functions.front().start)),
+        object_(object),
+        difference_(difference_at(index.functions.front().start)),
         writer_(into, index.functions.front().start - difference_, most_rows),
         cies_(index.section),
         program_(index.section) {
@@ -152,10 +123,16 @@ class RowBuilder {
   }
 
  private:
+  // Address less place in the file. The index has no functions but those in
+  // executable segments.
+  [[nodiscard]] std::uint64_t difference_at(std::uint64_t address) const {
+    return address - object_.offset_of(address).value_or(address);
+  }
+
   // Of two segments the one with higher addresses lies further behind in the
   // file too. False where that is not so: what lies there has no rows.
   bool enter_segment(const Function& function) {
-    const auto difference = places_.difference_at(function.start);
+    const auto difference = difference_at(function.start);
     if (difference == difference_) return true;
     if (function.start - difference < covered_ - difference_) return false;
     put(covered_, UNWIND_RULE_NO_ROWS);
@@ -200,7 +177,7 @@ class RowBuilder {
 
   const FrameIndex& index_;
   Rows& into_;
-  Places places_;
+  const ElfFile& object_;
   std::uint64_t difference_;  // of addresses and places in this segment
   RowWriter writer_;
   CieCache cies_;

@@ -79,7 +79,7 @@ int Walker::step(State& state) {
   if (frames.size() >= STACK_MAX_FRAMES) return STACK_CUT;
   int found = UNWIND_GO_ON;
   if (!unwind_is_mapped(&walk)) found = enter_mapping(state);
-  if (found == UNWIND_GO_ON || walk.from_call == 0) {
+  if (found == UNWIND_GO_ON || walk.from_call == 0 || frames.empty()) {
     frames.push_back(unwind_frame(&walk));
   }
   if (found != UNWIND_GO_ON) return found;
@@ -95,7 +95,7 @@ int Walker::step(State& state) {
   return rule ? unwind_apply(&walk, &*rule) : STACK_FAILED;
 }
 
-WalkedStack Walker::walk(const Registers& registers,
+WalkedStack Walker::walk(const Registers& registers, bool in_syscall,
                          std::span<const unwind_mapping> mappings,
                          const PieceReader& read) {
   State state{.mappings = mappings};
@@ -106,6 +106,7 @@ WalkedStack Walker::walk(const Registers& registers,
               std::min<std::size_t>(pc_register, UNWIND_REGISTERS),
               walk.registers);
   walk.valid = registers.known & (UNWIND_BIT(pc_register) - 1);
+  walk.from_call = in_syscall ? 1 : 0;
   walk.frame_pointers = frame_pointers_ ? 1 : 0;
   wants_rows_ = false;
   int result = UNWIND_GO_ON;

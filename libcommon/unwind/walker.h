@@ -31,9 +31,10 @@ class Walker {
       : view_(view), frame_pointers_(frame_pointers) {}
 
   // `registers` with the program counter under its DWARF number; those that are
-  // not known make the walk end where they are needed. `mappings`: sorted, with
-  // the store's objects (Spaces).
-  WalkedStack walk(const Registers& registers,
+  // not known make the walk end where they are needed. `in_syscall`: it is
+  // behind the instruction of a system call. `mappings`: sorted, with the
+  // store's objects (Spaces).
+  WalkedStack walk(const Registers& registers, bool in_syscall,
                    std::span<const unwind_mapping> mappings,
                    const PieceReader& read);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A unit with as much DWARF as templates can make in a few seconds: code of the
 // standard library for many types, inlined as a release build does. UNIT makes
-// units differ.
+// units differ. dwarf_main.cpp runs it.
 #include <algorithm>
 #include <functional>
 #include <map>
@@ -62,4 +62,12 @@ int run(const std::vector<std::string>& words) {
   for (const auto& word : words)
     found += std::regex_match(word, match, pattern);
   return found + bench::all(words, std::make_integer_sequence<int, 12>());
+}
+
+extern "C" int run_unit() {
+  std::vector<std::string> words;
+  for (int number = 0; number < 50; ++number) {
+    words.push_back("word" + std::to_string(number * 7919 % 1009));
+  }
+  return run(words);
 }

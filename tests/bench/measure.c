@@ -2,7 +2,8 @@
 // measure FILE FROM_MS FOR_MS COMMAND [ARG...]: runs a command and writes into
 // FILE what it took, one "KEY NUMBER" a line:
 //
-//   wall_ms cpu_ms rss_kib   of the whole run; CPU and memory with its children
+//   wall_ms cpu_ms rss_kib   of the whole run; CPU of all its processes, peak
+//                            memory of the largest
 //   ready_ms                 until a byte came on its descriptor 3
 //   window_ms window_cpu_ns  a part of the run, FOR_MS long, that begins
 //                            FROM_MS after the start; CPU of all its threads
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -118,6 +120,16 @@ static double cpu_ms(const struct rusage* usage) {
          (usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1e3;
 }
 
+// What the command has started and not waited for, as perf does with addr2line,
+// becomes ours with its end, and counts as well.
+static void add_orphans(double* cpu, long* rss_kib) {
+  struct rusage usage;
+  while (wait4(-1, NULL, 0, &usage) > 0) {
+    *cpu += cpu_ms(&usage);
+    if (usage.ru_maxrss > *rss_kib) *rss_kib = usage.ru_maxrss;
+  }
+}
+
 static void write_window(FILE* out, pid_t pid, uint64_t from_ns,
                          uint64_t for_ns) {
   sleep_until(from_ns);
@@ -141,6 +153,7 @@ int main(int argc, char** argv) {
   FILE* out = fopen(argv[1], "we");
   if (out == NULL) fail(argv[1]);
   if (pipe2(ready, O_CLOEXEC) < 0) fail("pipe2");
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) fail("prctl");
   uint64_t from_ns = atoll(argv[2]) * 1000000,
            for_ns = atoll(argv[3]) * 1000000;
 
@@ -153,7 +166,10 @@ int main(int argc, char** argv) {
   int status;
   if (wait4(pid, &status, 0, &usage) != pid) fail("wait4");
   fprintf(out, "wall_ms %.3f\n", ms(now_ns() - began));
-  fprintf(out, "cpu_ms %.3f\nrss_kib %ld\n", cpu_ms(&usage), usage.ru_maxrss);
+  double cpu = cpu_ms(&usage);
+  long rss_kib = usage.ru_maxrss;
+  add_orphans(&cpu, &rss_kib);
+  fprintf(out, "cpu_ms %.3f\nrss_kib %ld\n", cpu, rss_kib);
   if (at > 0) fprintf(out, "ready_ms %.3f\n", ms(at - began));
   if (fclose(out) != 0) fail(argv[1]);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

@@ -31,16 +31,6 @@ std::vector<std::uint64_t> read_addresses() {
   return addresses;
 }
 
-std::uint64_t offset_of(const symbol::ElfFile& file, std::uint64_t address) {
-  for (const auto& segment : file.segments()) {
-    if (segment.type == 1 && address >= segment.address &&
-        address - segment.address < segment.file_size) {
-      return segment.offset + (address - segment.address);
-    }
-  }
-  return ~0ULL;
-}
-
 void print(const symbol::SourceTable& table, std::size_t index,
            const symbol::ElfSymbol& symbol) {
   const auto frames = table.at(index);
@@ -72,7 +62,7 @@ int main(int argc, char** argv) {
   (void)symbol::name_symbols(*file, addresses, symbols);
   std::vector<std::uint64_t> offsets;
   for (const auto address : addresses) {
-    offsets.push_back(offset_of(*file, address));
+    offsets.push_back(file->offset_of(address).value_or(~0ULL));
   }
   const auto table = symbol::read_source(
       {.file = fd.get()}, offsets, {.inlines = true, .lines = true},

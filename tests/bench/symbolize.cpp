@@ -2,7 +2,6 @@
 // symbolize FILE: names the virtual addresses of an ELF file that come on
 // standard input, one a line in hexadecimal and in any order, as
 // llvm-symbolizer and addr2line do. For tests/bench/symbols_bench.py.
-#include <elf.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -22,16 +21,6 @@ using namespace sightline;
 constexpr std::size_t most_input = 1U << 26;
 
 // A Symbolizer wants what a profile has: offsets into the file.
-std::uint64_t offset_of(const symbol::ElfFile& file, std::uint64_t address) {
-  for (const symbol::Segment& segment : file.segments()) {
-    if (segment.type == PT_LOAD && address >= segment.address &&
-        address - segment.address < segment.file_size) {
-      return address - segment.address + segment.offset;
-    }
-  }
-  return UINT64_MAX;
-}
-
 std::vector<std::uint64_t> read_offsets(const symbol::ElfFile& file,
                                         const std::string& text) {
   std::vector<std::uint64_t> offsets;
@@ -39,7 +28,7 @@ std::vector<std::uint64_t> read_offsets(const symbol::ElfFile& file,
   for (char* end = nullptr;; at = end) {
     const std::uint64_t address = std::strtoull(at, &end, 16);
     if (end == at) return offsets;
-    offsets.push_back(offset_of(file, address));
+    offsets.push_back(file.offset_of(address).value_or(UINT64_MAX));
   }
 }
 

@@ -32,12 +32,12 @@ LEAST_WHOLE = 99
 
 JAVASCRIPT = """
 function fibonacci(n) { return n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2); }
-for (;;) {
-  const all = Array.from({length: 20000}, (_, i) => ({id: i * 7919 % 20011}));
+function round(size) {
+  const all = Array.from({length: size}, (_, i) => ({id: i * 7919 % 20011}));
   all.sort((a, b) => a.id - b.id);
-  JSON.parse(JSON.stringify(all));
-  fibonacci(22);
+  return JSON.parse(JSON.stringify(all)).length + fibonacci(22);
 }
+for (let sum = 0; ;) sum += round(5000);
 """
 
 
@@ -93,10 +93,11 @@ class Run:
         self.kept_bytes, self.cpu_s = kept_bytes, cpu_s
 
     def whole(self, names):
-        """The share of these processes' stacks, in percent."""
+        """The share of these processes' stacks."""
         return stacks.whole_share(
             [stack for stack in self.stacks
-             if stack.process in names and stacks.user_frames(stack)])
+             if stack.process in names and stacks.user_frames(stack)],
+            stacks.FIRST_FUNCTIONS)
 
 
 def run(command, out=subprocess.DEVNULL):
@@ -126,15 +127,17 @@ def perf(folder, seconds, graph):
 
 
 def ours(folder, seconds, *options):
+    """What is kept is the folded stacks; JSON is for the shares."""
     out = os.path.join(folder, "out.json")
+    kept = os.path.join(folder, "out.folded")
     took = run(["cpuprof", "-q", "-F", str(RATE), "-d", f"{seconds}s", "-o",
-                out, *options])
-    return Run(out, os.path.getsize(out), took)
+                out, "-o", kept, *options])
+    return Run(out, os.path.getsize(kept), took)
 
 
 WAYS = {
     "perf, frame pointers": lambda *where: perf(*where, "fp"),
-    "perf, stack copies": lambda *where: perf(*where, "dwarf"),
+    "perf, stack copies": lambda *where: perf(*where, "dwarf,16384"),
     "cpuprof": ours,
 }
 COPIES, OURS = "perf, stack copies", "cpuprof"

@@ -172,11 +172,18 @@ copy_libraries() {
 }
 
 @test "unwind: rows alone, and copies of the stack" {
-  for way in dwarf copy; do
-    cpuprof -q -F 499 --unwind $way -o out.json -- "$workloads/odd_frames" 1000 >truth
+  cpuprof -q -F 499 --unwind dwarf -o out.json -- "$workloads/odd_frames" 1000 >truth
+  clean_ledger out.json
+  judge odd_frames
+  for workload in signals sorting contexts; do
+    cpuprof -q -F 499 --unwind copy -o out.json -- "$workloads/$workload" 1000 >truth
     clean_ledger out.json
-    judge odd_frames
+    judge $workload
   done
-  cpuprof -q -F 499 --unwind copy -o out.json -- "$workloads/signals" 1000 >truth
-  judge signals
+}
+
+@test "unwind: a frame that is larger than a copy ends it, and says so" {
+  cpuprof -q -F 499 --unwind copy -o out.json -- "$workloads/odd_frames" 1000 >truth
+  [ "$(samples '.frames[0].name_reason == "stack cut"' out.json)" -ge 100 ]
+  [ "$(records 'select(.type == "end").ledger.user_stack_cut' out.json)" -ge 100 ]
 }

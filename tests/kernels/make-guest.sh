@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # make-guest.sh DYNAMIC-BIN STATIC-BIN SPIN OUT: writes OUT/root, a root file
-# system with busybox, both variants of each tool and the checks, and
-# OUT/initramfs.cpio, the same for a kernel to boot.
+# system with busybox, both variants of each tool, the workloads (SPIN and what
+# lies beside it) and the checks, and OUT/initramfs.cpio, the same for a kernel
+# to boot.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 dynamic=$1 static=$2 spin=$3 out=$4
@@ -28,6 +29,9 @@ done
 copy_program "$(command -v jq)" /lab/bin/jq
 copy_program "$(PATH=$PATH:/usr/sbin command -v bpftool)" /lab/bin/bpftool
 copy_program "$spin" /lab/bin/spin
+for workload in sorting sorting_static; do
+  copy_program "$(dirname "$spin")/$workload" "/lab/bin/$workload"
+done
 for checks in "$here"/checks/*.sh; do
   tool=$(basename "$checks" .sh)
   copy_program "$dynamic/$tool" "/lab/dynamic/$tool"

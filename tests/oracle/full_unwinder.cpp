@@ -44,7 +44,7 @@ std::vector<std::uint64_t> FullUnwinder::walk(const Registers& registers) {
   auto read = [this](std::uint64_t address, std::uint64_t& word) {
     return read_word(pid_, address, word);
   };
-  return walk_.walk(dwarf_registers(registers), space_, read).frames;
+  return walk_.walk(dwarf_registers(registers), false, space_, read).frames;
 }
 
 }  // namespace sightline::oracle

@@ -66,6 +66,23 @@ check_attaches_to_a_running_process() {
   [ "$(count hot_sixty out.folded)" -gt 0 ]
 }
 
+# Stacks of a process that has no user memory (it ends, or its program is being
+# replaced) are left out.
+check_walks_stacks_without_frame_pointers() {
+  for program in sorting sorting_static; do
+    cpuprof -q -F 99 -f -o out.folded -- $program 4000
+    grep -vE ';(do_exit|begin_new_exec|load_elf_binary)_[[]k[]]' out.folded >user.folded
+    all=$(count "^$program;" user.folded)
+    whole=$(count "^$program;_start;" user.folded)
+    known=$(count "^$program;_start;.*;main;sort_them;.*;compare;compare_work " user.folded)
+    echo "$program: of $all stacks $whole are whole, $known are known to be"
+    head -n 20 user.folded
+    [ "$all" -ge 100 ]
+    [ $((whole * 100)) -ge $((all * 99)) ]
+    [ $((known * 100)) -ge $((all * 90)) ]
+  done
+}
+
 check_leaves_nothing_when_killed() {
   ls /sys/fs/bpf >pins.before
   mkfifo ready

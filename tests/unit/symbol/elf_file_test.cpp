@@ -53,6 +53,16 @@ TYPED_TEST(ElfFileTest, AnOffsetIsInASegmentOrNowhere) {
   EXPECT_EQ(file->address_of(~0ULL), std::nullopt);
 }
 
+TYPED_TEST(ElfFileTest, AnAddressHasAnOffsetWhereTheFileHasItsByte) {
+  const auto file = ElfFile::open(ElfImage<TypeParam>().fd());
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->offset_of(0xfff), std::nullopt);
+  EXPECT_EQ(file->offset_of(0x1000), 0x400U);
+  EXPECT_EQ(file->offset_of(0x1fff), 0x13ffU);
+  EXPECT_EQ(file->offset_of(0x2000), std::nullopt);
+  EXPECT_EQ(file->offset_of(~0ULL), std::nullopt);
+}
+
 TYPED_TEST(ElfFileTest, CodeBeginsWithTheFirstExecutableSection) {
   ElfImage<TypeParam> image;
   EXPECT_EQ(ElfFile::open(image.fd())->code_start(), 0x1000U);

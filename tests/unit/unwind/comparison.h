@@ -76,11 +76,16 @@ class Comparison {
     compare_gap(gap, end);
   }
 
+  // Rows are told by place in the file.
+  [[nodiscard]] std::uint64_t place(std::uint64_t address) const {
+    return object_.offset_of(address).value_or(address);
+  }
+
   // Short ones are padding, and belong to the function behind.
   void compare_gap(std::uint64_t start, std::uint64_t end) {
     if (end - start <= most_padding) return;
     for (const std::uint64_t at : {start, end - most_padding - 1}) {
-      if (look_up(rows_, at).rule != UNWIND_RULE_NO_ROWS) {
+      if (look_up(rows_, place(at)).rule != UNWIND_RULE_NO_ROWS) {
         different(at, "a rule where nothing is said");
       }
     }
@@ -88,9 +93,9 @@ class Comparison {
 
   void compare_row(const LibdwFrame& frame, std::uint64_t start) {
     ++counts_.rows;
-    const Found first = look_up(rows_, start);
-    const Found last = look_up(rows_, frame.end() - 1);
-    const bool one_page = start >> 16 == (frame.end() - 1) >> 16;
+    const Found first = look_up(rows_, place(start));
+    const Found last = look_up(rows_, place(frame.end() - 1));
+    const bool one_page = place(start) >> 16 == place(frame.end() - 1) >> 16;
     if (one_page ? first != last : first.rule != last.rule) {
       different(start, "several rows where there is one");
     }

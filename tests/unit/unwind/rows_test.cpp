@@ -51,8 +51,11 @@ Rows rows_of(const CfiImage& image, const RowLimits& limits = {}) {
   return rows;
 }
 
+// Rows are told by place in the file.
 unwind_rule rule_at(const Rows& rows, std::uint64_t address) {
-  return rows.rules[look_up(rows, address).rule];
+  static const std::uint64_t place_of_code =
+      CfiImage().file().offset_of(code).value_or(0);
+  return rows.rules[look_up(rows, address - code + place_of_code).rule];
 }
 
 // The rule of one function with this program.
