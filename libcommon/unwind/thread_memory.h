@@ -55,9 +55,10 @@ struct Sleeping {
   bool in_syscall = true;
 };
 
-// nullopt: it runs, or it has no user registers. Fails with the errno of open()
-// or read(): gone, or not permitted. That it still sleeps is certain only if a
-// second call after the walk tells the same.
+// nullopt: it runs (the caller itself is in its read), or it has no user
+// registers. Fails with the errno of open() or read(): gone, or not permitted.
+// That it still sleeps is certain only if a second call after the walk tells
+// the same.
 Result<std::optional<Sleeping>> sleeping_registers(pid_t pid, pid_t tid);
 
 }  // namespace sightline::unwind
