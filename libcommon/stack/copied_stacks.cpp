@@ -36,13 +36,12 @@ std::optional<std::uint32_t> CopiedStacks::add(
   stack = stack.first(std::min<std::size_t>(stack.size(), record.byte_count));
   if (bytes_ + stack.size() > most_bytes) return std::nullopt;
   bytes_ += stack.size();
-  copies_.push_back(
-      {.image = {record.pid, record.exec_id, record.start_ns},
-       .hash = record.hash,
-       .registers = registers_of(record),
-       .stack_pointer = record.registers[UNWIND_SP],
-       .in_syscall = record.from_call != 0,
-       .bytes = {stack.begin(), stack.end()}});
+  copies_.push_back({.image = {record.pid, record.exec_id, record.start_ns},
+                     .hash = record.hash,
+                     .registers = registers_of(record),
+                     .stack_pointer = record.registers[UNWIND_SP],
+                     .in_syscall = record.from_call != 0,
+                     .bytes = {stack.begin(), stack.end()}});
   return record.pid;
 }
 
@@ -86,8 +85,9 @@ bool CopiedStacks::walk_waiting(std::vector<Copy>& copies,
     copy.walked = walker.walk(
         copy.registers, copy.in_syscall, images.at(copy.image).mappings(),
         [&copy](auto address, auto to) { return copy.read(address, to); });
-    copy.wants_rows = walker.wants_rows();
+    copy.wants_rows = walker.wanted().has_value();
     some_wait |= copy.wants_rows;
+    if (copy.wants_rows) loader_->hurry(*walker.wanted());
   }
   return some_wait;
 }
@@ -108,6 +108,14 @@ Status CopiedStacks::walk_by_rows(std::vector<Copy>& copies) {
   return {};
 }
 
+// No rule expresses it, or one has led to where nothing is mapped, also by what
+// is known now.
+bool CopiedStacks::is_beyond_rows(const Copy& copy) {
+  const auto reason = copy.walked.reason;
+  return reason == STACK_UNSUPPORTED ||
+         (reason == STACK_PENDING && !copy.wants_rows);
+}
+
 Status CopiedStacks::walk(const Deliver& deliver) {
   bytes_ = 0;
   auto copies = std::exchange(copies_, {});
@@ -115,9 +123,7 @@ Status CopiedStacks::walk(const Deliver& deliver) {
   if (loader_ != nullptr) SL_CHECK(walk_by_rows(copies));
   for (auto& copy : copies) {
     auto& stack = copy.walked;
-    if (loader_ == nullptr || stack.reason == STACK_UNSUPPORTED) {
-      stack = walk_fully(copy);
-    }
+    if (loader_ == nullptr || is_beyond_rows(copy)) stack = walk_fully(copy);
     // The copy ends before the stack does.
     bool full = copy.bytes.size() >= COPY_MAX_BYTES - COPY_PIECE;
     if (stack.reason == STACK_UNREADABLE && full) stack.reason = STACK_CUT;

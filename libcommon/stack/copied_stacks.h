@@ -67,6 +67,7 @@ class CopiedStacks {
                                     process::ImageKeyHash>;
   Status walk_by_rows(std::vector<Copy>& copies);
   bool walk_waiting(std::vector<Copy>& copies, const Images& images);
+  static bool is_beyond_rows(const Copy& copy);
   unwind::WalkedStack walk_fully(const Copy& copy);
 
   process::Table& table_;

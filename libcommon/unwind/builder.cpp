@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <ctime>
@@ -89,6 +90,13 @@ std::vector<Built> Builder::take() {
   auto done = std::exchange(shared_->done, {});
   waiting_ -= done.size();
   return done;
+}
+
+void Builder::hurry(process::ObjectId object) {
+  std::lock_guard lock(shared_->mutex);
+  auto& jobs = shared_->jobs;
+  auto at = std::ranges::find(jobs, object, &BuildJob::object);
+  if (at != jobs.end()) std::rotate(jobs.begin(), at, std::next(at));
 }
 
 bool Builder::wait(std::uint64_t deadline_ns) {

@@ -53,6 +53,9 @@ class Builder {
   // than whoever asks. It takes no signals.
   void add(BuildJob job);
 
+  // This one next, if it has not been begun.
+  void hurry(process::ObjectId object);
+
   // What is done, oldest first; the jobs that are not are in waiting().
   std::vector<Built> take();
   [[nodiscard]] std::size_t waiting() const { return waiting_; }

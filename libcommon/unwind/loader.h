@@ -44,6 +44,9 @@ class Loader {
   // for.
   Status advance_rows();
 
+  // Somebody waits for these rows: they are made next.
+  void hurry(std::uint32_t object) { rows_->hurry(object); }
+
   // Waits until some have been made, and publishes them. False when none were
   // waited for, or none came before `deadline_ns`.
   Result<bool> wait_for_rows(std::uint64_t deadline_ns);

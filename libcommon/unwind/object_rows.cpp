@@ -107,6 +107,11 @@ Status ObjectRows::advance() {
   return {};
 }
 
+void ObjectRows::hurry(std::uint32_t slot) {
+  auto at = slots_.find(slot);
+  if (at != slots_.end()) builder_.hurry(at->second.object);
+}
+
 Status ObjectRows::publish(const Built& built) {
   auto at = by_object_.find(built.object);
   if (at == by_object_.end()) return {};

@@ -65,6 +65,9 @@ class ObjectRows {
     return wanted_.size() + builder_.waiting();
   }
 
+  // Somebody waits for this one, which the thread was given.
+  void hurry(std::uint32_t slot);
+
   // Waits for the thread to have made rows: false when it has none to make, or
   // not before `deadline_ns` (CLOCK_MONOTONIC).
   bool wait(std::uint64_t deadline_ns) { return builder_.wait(deadline_ns); }

@@ -79,7 +79,7 @@ Result<Registers> stopped_registers(pid_t tid) {
 
 // "NUMBER ARGUMENTS... SP PC", or "-1 SP PC" outside of a call, or "running"
 // (fs/proc/base.c, proc_pid_syscall).
-Result<std::optional<Registers>> sleeping_registers(pid_t pid, pid_t tid) {
+Result<std::optional<Sleeping>> sleeping_registers(pid_t pid, pid_t tid) {
   const auto text =
       SL_TRY(read_file(fmt::format("/proc/{}/task/{}/syscall", pid, tid)));
   std::string_view line = text;
@@ -88,10 +88,10 @@ Result<std::optional<Registers>> sleeping_registers(pid_t pid, pid_t tid) {
   const auto sp = take_last(line);
   // A thread of the kernel has none.
   if (!pc || !sp || *pc == 0 || *sp == 0) return std::nullopt;
-  Registers registers;
-  registers.set(UNWIND_SP, *sp);
-  registers.set(pc_register, *pc);
-  return registers;
+  Sleeping found{.in_syscall = !text.starts_with('-')};
+  found.registers.set(UNWIND_SP, *sp);
+  found.registers.set(pc_register, *pc);
+  return found;
 }
 
 }  // namespace sightline::unwind

@@ -48,10 +48,17 @@ class ThreadMemory {
 // EOPNOTSUPP for a program of 32 bits.
 Result<Registers> stopped_registers(pid_t tid);
 
-// What /proc/PID/task/TID/syscall tells of a thread that sleeps in the kernel.
-// nullopt: it runs, or it has no user registers. Fails with the errno of open()
-// or read(): gone, or not permitted. That it still sleeps is certain only if a
-// second call after the walk tells the same.
-Result<std::optional<Registers>> sleeping_registers(pid_t pid, pid_t tid);
+// What /proc/PID/task/TID/syscall tells of a thread that sleeps in the kernel,
+// which it does in a system call unless it waits for a page.
+struct Sleeping {
+  Registers registers = {};
+  bool in_syscall = true;
+};
+
+// nullopt: it runs (the caller itself is in its read), or it has no user
+// registers. Fails with the errno of open() or read(): gone, or not permitted.
+// That it still sleeps is certain only if a second call after the walk tells
+// the same.
+Result<std::optional<Sleeping>> sleeping_registers(pid_t pid, pid_t tid);
 
 }  // namespace sightline::unwind

@@ -83,8 +83,10 @@ int Walker::step(State& state) {
     frames.push_back(unwind_frame(&walk));
   }
   if (found != UNWIND_GO_ON) return found;
-  wants_rows_ = walk.object.state == UNWIND_PENDING;
-  if (wants_rows_) return STACK_PENDING;
+  if (walk.object.state == UNWIND_PENDING) {
+    wanted_ = walk.at.object;
+    return STACK_PENDING;
+  }
   if (walk.object.state == UNWIND_LEFT_OUT) return STACK_LEFT_OUT;
   if (walk.object.state == UNWIND_NO_INFORMATION) return STACK_NO_ROWS;
   std::uint32_t number = UNWIND_RULE_NO_ROWS;
@@ -107,8 +109,9 @@ WalkedStack Walker::walk(const Registers& registers, bool in_syscall,
               std::min<std::size_t>(pc_register, UNWIND_REGISTERS),
               walk.registers);
   walk.valid = registers.known & (UNWIND_BIT(pc_register) - 1);
+  walk.from_call = in_syscall ? 1 : 0;
   walk.frame_pointers = frame_pointers_ ? 1 : 0;
-  wants_rows_ = false;
+  wanted_.reset();
   int result = UNWIND_GO_ON;
   while (result == UNWIND_GO_ON) result = step(state);
   state.stack.reason = static_cast<stack_reason>(result);

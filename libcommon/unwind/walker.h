@@ -38,8 +38,9 @@ class Walker {
                    std::span<const unwind_mapping> mappings,
                    const PieceReader& read);
 
-  // The last walk ended at code whose rows are not in the store yet.
-  [[nodiscard]] bool wants_rows() const { return wants_rows_; }
+  // The store's object at whose code the last walk ended because its rows are
+  // not there yet.
+  [[nodiscard]] std::optional<std::uint32_t> wanted() const { return wanted_; }
 
  private:
   struct State;
@@ -49,7 +50,7 @@ class Walker {
 
   StoreView& view_;
   bool frame_pointers_;
-  bool wants_rows_ = false;
+  std::optional<std::uint32_t> wanted_ = {};
 };
 
 }  // namespace sightline::unwind

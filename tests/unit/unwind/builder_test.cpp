@@ -50,6 +50,23 @@ TEST(Builder, TellsWhenSomethingIsDone) {
   EXPECT_FALSE(is_readable(builder->fd()));
 }
 
+TEST(Builder, WhatSomebodyWaitsForIsNext) {
+  auto builder = Builder::open();
+  ASSERT_TRUE(builder);
+  for (process::ObjectId id = 5; id < 50; ++id) {
+    builder->add(job(id, "/proc/self/exe"));
+  }
+  builder->hurry(49);
+  builder->hurry(99);
+  std::vector<process::ObjectId> done;
+  while (builder->waiting() > 0) {
+    ASSERT_TRUE(builder->wait(monotonic_ns() + 60 * ns_per_second));
+    for (const auto& built : builder->take()) done.push_back(built.object);
+  }
+  ASSERT_EQ(done.size(), 45U);
+  EXPECT_NE(done.back(), 49U);
+}
+
 TEST(Builder, EndsWithJobsLeft) {
   auto builder = Builder::open();
   ASSERT_TRUE(builder);
