@@ -136,8 +136,10 @@ Status ObjectRows::publish(const Built& built) {
 }
 
 Status ObjectRows::drop_unused(std::uint64_t now_ns) {
-  if (rounds_until_room_ > 0 && --rounds_until_room_ == 0)
-    SL_CHECK(ask_again());
+  if (rounds_until_room_ > 0) {
+    --rounds_until_room_;
+    if (rounds_until_room_ == 0) SL_CHECK(ask_again());
+  }
   for (auto at = slots_.begin(); at != slots_.end();) {
     const auto& slot = at->second;
     if (slot.uses > 0 || slot.unused_since_ns + keep_ns > now_ns) {

@@ -26,7 +26,7 @@ const std::uint32_t* StoreView::block_of(std::uint64_t word) {
   const auto number = word / UNWIND_BLOCK_WORDS;
   auto known = windows_.find(number);
   if (known == windows_.end()) {
-    int shard = store_.shard(word / UNWIND_SHARD_WORDS);
+    int shard = store_.shard(number / UNWIND_SHARD_BLOCKS);
     if (shard < 0) return nullptr;
     auto offset = static_cast<off_t>(number % UNWIND_SHARD_BLOCKS *
                                      std::uint64_t{block_bytes});
