@@ -33,6 +33,7 @@ static __always_inline __u64 copy_hash(__u64 time_ns, __u64 thread) {
 
 // The other half of the ring is for stacks that are walked already.
 static __always_inline bool has_room_for_copy(void) {
+  if (unwind_mode == UNWIND_MODE_COPY) return true;
   return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) <
          bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 2;
 }

@@ -165,9 +165,7 @@ Status Collector::unwind_with(const unwind::StoreMaps& maps,
   auto store = SL_TRY(unwind::Store::open(maps, most_bytes));
   loader_ =
       SL_TRY(unwind::Loader::open(std::move(store), processes_, objects_));
-  if (mode != UNWIND_MODE_COPY) {
-    copies_.walk_by_rows(*loader_, mode != UNWIND_MODE_DWARF);
-  }
+  copies_.walk_by_rows(*loader_, mode != UNWIND_MODE_DWARF);
   return {};
 }
 

@@ -185,9 +185,7 @@ Status Profiler::prepare() {
 
 Status Profiler::open_unwinding() {
   const auto& common = options_.common;
-  if (common.kernel_only || common.unwind == cli::Unwind::frame_pointers) {
-    return {};
-  }
+  if (!sampling_->walks_by_rows()) return {};
   SL_CHECK(collector_->unwind_with(sampling_->unwind_maps(),
                                    common.unwind_bytes, sampling_->mode()));
   SL_CHECK(sampling_->follow_images());

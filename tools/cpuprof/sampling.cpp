@@ -22,6 +22,9 @@ constexpr std::uint64_t target_thread = 1ULL << 32;  // bpf/include/filter.h
 // Processes of a traced command that live at the same time.
 constexpr std::uint32_t most_followed = 16384;
 
+// Of copies of stacks, 16 KiB each.
+constexpr std::uint32_t copies_ring = 8U << 20;
+
 std::uint64_t random_seed() {
   std::uint64_t seed = 0;
   [[maybe_unused]] auto got = ::getrandom(&seed, sizeof(seed), 0);
@@ -110,6 +113,7 @@ void Sampling::configure_unwinding(const cli::CommonOptions& common) {
   bpf::set_autoload(programs.unwind_exec, rows);
   bpf::set_autoload(programs.unwind_exit, rows && nested);
   bpf::set_autoload(programs.unwind_free, rows && !nested);
+  if (mode() == UNWIND_MODE_COPY) bpf::set_max_entries(maps.ring, copies_ring);
   if (rows) return;
   for (auto* map : {maps.unwind_store, maps.unwind_objects, maps.unwind_rules,
                     maps.unwind_spaces}) {
@@ -194,7 +198,9 @@ unwind_mode Sampling::mode() const {
   return static_cast<enum unwind_mode>(skeleton_->rodata->unwind_mode);
 }
 
-bool Sampling::walks_by_rows() const { return mode() != UNWIND_MODE_FP; }
+bool Sampling::walks_by_rows() const {
+  return mode() == UNWIND_MODE_AUTO || mode() == UNWIND_MODE_DWARF;
+}
 
 Status Sampling::follow_images() {
   if (!walks_by_rows()) return {};

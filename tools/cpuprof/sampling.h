@@ -43,6 +43,8 @@ class Sampling {
 
   [[nodiscard]] stack::SampleMaps maps() const;
   [[nodiscard]] unwind::StoreMaps unwind_maps() const;
+  // The kernel half searches rows, so that they have to be loaded.
+  [[nodiscard]] bool walks_by_rows() const;
   // How user stacks are walked.
   [[nodiscard]] unwind_mode mode() const;
 
@@ -71,7 +73,6 @@ class Sampling {
   Sampling();
   Status choose_events(const Options& options);
   void configure_unwinding(const cli::CommonOptions& common);
-  [[nodiscard]] bool walks_by_rows() const;
   Status configure(const Options& options, pid_t command_pid);
   Status add_targets(const Options& options, pid_t command_pid);
   Status add_cgroup(const Options& options);
