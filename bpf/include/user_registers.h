@@ -57,8 +57,9 @@ static __always_inline bool are_32_bit(const user_registers *registers) {
 
 // Whether the pc of a task in the kernel is behind the instruction that made a
 // system call: where that is a function's last, already outside (__restore_rt).
-// Interrupts and faults leave a negative number (arch/x86/entry/entry_64.S, 5.10
-// to 6.18); a signal that is delivered at the end of a call has led elsewhere.
+// Interrupts and faults leave a negative number
+// (arch/x86/entry/entry_64.S, 5.10 to 6.18); a signal that is delivered at the
+// end of a call has led elsewhere.
 static __always_inline bool are_behind_syscall(
     const user_registers *registers) {
 #if UNWIND_ARM64

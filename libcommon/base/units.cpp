@@ -88,11 +88,11 @@ Result<std::uint64_t> parse_bytes(std::string_view text, std::uint64_t low,
   if (number && *number << shift >= low && *number << shift <= high) {
     return *number << shift;
   }
-  return fail(ErrorKind::usage,
-              fmt::format("expected a size from {} to {}, such as 64M, got "
-                          "'{}'",
-                          format_bytes(low), format_bytes(high),
-                          printable(text)));
+  return fail(
+      ErrorKind::usage,
+      fmt::format("expected a size from {} to {}, such as 64M, got "
+                  "'{}'",
+                  format_bytes(low), format_bytes(high), printable(text)));
 }
 
 Result<std::uint64_t> parse_duration(std::string_view text) {

@@ -32,10 +32,10 @@ inline constexpr std::uint64_t default_frequency_hz = 99;
 
 // How user stacks are walked.
 enum class Unwind {
-  automatic,       // by call frame information, by frame pointers without
+  automatic,  // by call frame information, by frame pointers without
   frame_pointers,
-  dwarf,           // by call frame information only
-  copy,            // by the same, in user space, from copies of the stacks
+  dwarf,  // by call frame information only
+  copy,   // by the same, in user space, from copies of the stacks
 };
 
 inline constexpr std::uint64_t default_unwind_bytes = 64U << 20;

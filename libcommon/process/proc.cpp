@@ -110,8 +110,11 @@ Result<ProcessStat> parse_stat(std::string_view text) {
   auto start = parse_number(fields[19], 0, UINT64_MAX);
   if (!parent || !flags || !user || !system || !start) return malformed;
   return ProcessStat{std::string(text.substr(open + 1, close - open - 1)),
-                     fields[0][0], static_cast<std::uint32_t>(*parent), *start,
-                     (*flags & kernel_thread_flag) != 0, *user + *system};
+                     fields[0][0],
+                     static_cast<std::uint32_t>(*parent),
+                     *start,
+                     (*flags & kernel_thread_flag) != 0,
+                     *user + *system};
 }
 
 Result<ProcessStat> read_stat(std::uint32_t pid) {

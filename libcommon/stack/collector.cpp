@@ -377,8 +377,8 @@ void Collector::append_walked(const process::ImageKey& image,
     // The leaf is where the CPU was; callers are return addresses.
     auto address = addresses[i] - (i > 0 && addresses[i] > 0 ? 1 : 0);
     located.push_back(locate_user(image, address));
-    certain = profile_.frames().at(located.back()).reason !=
-              Reason::mapping_changed;
+    certain =
+        profile_.frames().at(located.back()).reason != Reason::mapping_changed;
   }
   if (auto reason = why_not_whole(stack.reason);
       certain && reason != Reason::none) {

@@ -130,8 +130,7 @@ void compare(const Place& place, const LibdwUnwinder& libdw,
     unwinder.found.rare += why->is_rare ? 1 : 0;
     return;
   }
-  ++unwinder.found
-        .unexplained[describe(chain, parts_at, there == found.end())];
+  ++unwinder.found.unexplained[describe(chain, parts_at, there == found.end())];
 }
 
 std::uint64_t sum(const std::map<std::string, std::uint64_t>& counts) {

@@ -31,8 +31,7 @@ std::vector<std::uint64_t> RowsUnwinder::walk(pid_t pid) {
   auto registers = unwind::stopped_registers(pid);
   if (!registers) throw std::runtime_error(registers.error().what);
   auto mappings = loader_->spaces().published(static_cast<std::uint32_t>(pid));
-  return walker_
-      ->walk(*registers, false, mappings, unwind::ThreadMemory(pid))
+  return walker_->walk(*registers, false, mappings, unwind::ThreadMemory(pid))
       .frames;
 }
 
