@@ -202,7 +202,7 @@ bool Objects::room_for_another() { return open_files_ < most_open_files_; }
 
 // Written to after it was mapped, it is another program.
 bool Objects::take(Entry& entry, UniqueFd fd) {
-  bool changed = written_ns(fd.get()) > entry.seen_ns;
+  bool changed = !entry.grows && written_ns(fd.get()) > entry.seen_ns;
   if (changed || !is_same_generation(fd.get(), entry.file)) {
     entry.reason = changed ? Reason::file_changed : Reason::file_gone;
     return false;
@@ -230,7 +230,8 @@ void Objects::capture(ObjectId id, std::uint32_t pid, std::uint64_t start,
 Objects::Opened Objects::open(ObjectId id) {
   auto& entry = entries_[id];
   int root = descriptor(entry.root);
-  if (entry.fd && written_ns(entry.fd.get()) > entry.seen_ns) {
+  if (entry.fd && !entry.grows &&
+      written_ns(entry.fd.get()) > entry.seen_ns) {
     return {.reason = Reason::file_changed};
   }
   if (entry.fd) return {.fd = entry.fd.get(), .root = root};

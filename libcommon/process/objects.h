@@ -75,6 +75,10 @@ class Objects {
   void capture(ObjectId id, std::uint32_t pid, std::uint64_t start,
                std::uint64_t end, const Root& root = nullptr);
 
+  // The file is one that its process appends to while it is mapped (a jitdump):
+  // that it was written to later says nothing.
+  void expect_growth(ObjectId id) { entries_[id].grows = true; }
+
   // A descriptor to read the object's file from, or a reason why there is none:
   // `file_changed` for one that was written to after it was first mapped. `fd`
   // is valid as long as this and the table live, and keep() does not drop it.
@@ -106,6 +110,7 @@ class Objects {
     std::uint64_t seen_ns = 0;      // CLOCK_REALTIME when it was interned
     bool is_memory = false;
     bool is_program = false;
+    bool grows = false;
   };
   bool room_for_another();
   ObjectId add(const MappedFile& file);

@@ -114,6 +114,7 @@ void GeneratedCode::add_jitdumps(const process::ImageKey& image,
 void GeneratedCode::add_jitdump(const process::ImageKey& image,
                                 const process::Mapping& mapping,
                                 const process::Root& root, Source& source) {
+  objects_.expect_growth(mapping.object);
   objects_.capture(mapping.object, image.pid, mapping.start, mapping.end, root);
   auto opened = objects_.open(mapping.object);
   if (opened.fd < 0) return;

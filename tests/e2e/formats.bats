@@ -123,13 +123,13 @@ is_harmless() {
 @test "what is lost closes each format" {
   set_sysctl kernel.perf_event_max_stack 127 || skip "the limit is in use"
   deep=("$workloads/recursion" 400 200)
-  cpuprof -q -F 999 -- "${deep[@]}" >out.txt
+  cpuprof -q --unwind fp -F 999 -- "${deep[@]}" >out.txt
   grep -q '^lost: none$' out.txt
   grep -qE '^partial: .*user stack deeper than the limit' out.txt
-  cpuprof -q -F 999 -f -- "${deep[@]}" >out.folded 2>err
+  cpuprof -q --unwind fp -F 999 -f -- "${deep[@]}" >out.folded 2>err
   grep -q 'user stack deeper than the limit' err
   grep -q 'cut' out.folded
-  cpuprof -q -F 999 -f -- "$workloads/spin" -r 20 >out.folded 2>err
+  cpuprof -q --unwind fp -F 999 -f -- "$workloads/spin" -r 20 >out.folded 2>err
   [ ! -s err ]
 }
 
