@@ -187,9 +187,14 @@ static __always_inline __u64 take_user_stack(struct sample_context *sampled,
                                              struct task_struct *task) {
   if (!want_user_stacks) return STACK_NOT_ASKED;
   if (is_kernel_thread(task)) return STACK_KERNEL_THREAD;
-  if (unwind_mode != UNWIND_MODE_FP) {
+  // Of a process outside our PID namespace nothing is known to walk with.
+  if (unwind_mode != UNWIND_MODE_FP && key->pid) {
     if (!BPF_CORE_READ(task, mm)) return STACK_EMPTY;
     if (begin_walk(space, key, task, sampled->registers)) {
+      // A worker of the kernel's (io_uring, vhost) has never been in user mode.
+      if (!space->walk.pc && !space->walk.registers[UNWIND_SP]) {
+        return STACK_EMPTY;
+      }
       return walk_user_stack(level, space, key, sampled->registers);
     }
   }

@@ -91,6 +91,10 @@ __noinline int unwind_enter_mapping(__u32 level) {
   struct unwind_object *object = bpf_map_lookup_elem(&unwind_objects, &id);
   if (!object) return STACK_PENDING;
   walk->object = *object;
+  // Half of it was read before it was published: rows always have pages.
+  if (unwind_has_rows(walk->object.state) && !walk->object.page_count) {
+    return STACK_PENDING;
+  }
   return UNWIND_GO_ON;
 }
 
@@ -137,7 +141,7 @@ __noinline int unwind_step(__u32 level) {
   if (state == UNWIND_LEFT_OUT) return STACK_LEFT_OUT;
   if (state == UNWIND_NO_INFORMATION) return STACK_NO_ROWS;
   __u32 rule = UNWIND_RULE_NO_ROWS;
-  if (state == UNWIND_LOADED) {
+  if (unwind_has_rows(state)) {
     rule = rule_at(&walk->object, unwind_address(walk) - walk->at.bias);
   }
   return unwind_follow(level, rule);
@@ -173,9 +177,13 @@ static __always_inline bool begin_walk(struct stack_scratch *space,
   if (!take_user_registers(walk, task, interrupted)) return false;
   __u32 pid = key->pid;
   struct unwind_space *found = bpf_map_lookup_elem(&unwind_spaces, &pid);
+  // What was found may become another process's under our eyes: the kernel uses
+  // elements of preallocated maps again at once (kernel/bpf/hashtab.c).
   space->space.count = 0;
-  if (found && is_space_of(found, key->start_ns, key->exec_id)) {
-    space->space = *found;
+  if (found) space->space = *found;
+  if (!found || !is_space_of(&space->space, key->start_ns, key->exec_id) ||
+      found->word != space->space.word) {
+    space->space.count = 0;
   }
   space->frame_count = 0;
   walk->interrupted = walk->guessed = walk->switches = 0;

@@ -110,7 +110,19 @@ enum unwind_object_state {
   UNWIND_FRAME_POINTERS = 2,  // it has none: generated code, no .eh_frame
   UNWIND_LEFT_OUT = 3,        // no room
   UNWIND_NO_INFORMATION = 4,  // its file cannot be read
+  UNWIND_GENERATED = 5,       // no file: frame pointers, and no thread's root
+  UNWIND_LOADED_GO = 6,       // rows, and where there are none frame pointers
 };
+
+static inline int unwind_has_rows(__u32 state) {
+  return state == UNWIND_LOADED || state == UNWIND_LOADED_GO;
+}
+
+// Whether a frame pointer of 0 says that a thread begins. In code that has none
+// it is some number.
+static inline int unwind_begins_threads(__u32 state) {
+  return state == UNWIND_FRAME_POINTERS || state == UNWIND_LOADED_GO;
+}
 
 // Published in two steps: everything else first, the state then.
 struct unwind_object {

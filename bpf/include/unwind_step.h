@@ -57,7 +57,7 @@ static inline bool unwind_is_mapped(const struct unwind_walk *walk) {
 // a rule leads to: then it was mapped lately.
 static inline int unwind_unmapped(const struct unwind_walk *walk) {
   if (!walk->guessed) return STACK_PENDING;
-  return walk->object.state == UNWIND_LOADED ? STACK_NO_ROWS : STACK_NOT_CODE;
+  return unwind_has_rows(walk->object.state) ? STACK_NO_ROWS : STACK_NOT_CODE;
 }
 
 static inline bool unwind_has(const struct unwind_walk *walk, __u64 number) {
@@ -86,13 +86,14 @@ static inline int unwind_to_caller(struct unwind_walk *walk, __u64 pc, __u64 sp,
 
 // Without a rule. A frame pointer that leads nowhere says that there was none.
 static inline int unwind_by_frame_pointer(struct unwind_walk *walk) {
-  int lost =
-      walk->object.state == UNWIND_LOADED ? STACK_NO_ROWS : STACK_NOT_CODE;
+  __u32 state = walk->object.state;
+  int lost = unwind_has_rows(state) ? STACK_NO_ROWS : STACK_NOT_CODE;
+  int end = unwind_begins_threads(state) ? STACK_WHOLE : lost;
   __u64 fp = walk->registers[UNWIND_FP];
   if (!walk->frame_pointers || !unwind_has(walk, UNWIND_FP)) {
     return STACK_NO_ROWS;
   }
-  if (fp == 0) return STACK_WHOLE;
+  if (fp == 0) return end;
   if (fp & 7) return lost;
   if (fp < walk->registers[UNWIND_SP]) {
     if (walk->switches == UNWIND_MOST_SWITCHES) return lost;
@@ -101,6 +102,7 @@ static inline int unwind_by_frame_pointer(struct unwind_walk *walk) {
   if (UNWIND_READ(walk, walk->window, 16, fp)) {
     return lost == STACK_NO_ROWS ? lost : STACK_UNREADABLE;
   }
+  if (walk->window[1] == 0) return end;
   walk->guessed = 1;
   walk->registers[UNWIND_FP] = walk->window[0];
   return unwind_to_caller(walk, walk->window[1], fp + 16,

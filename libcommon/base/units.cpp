@@ -80,9 +80,9 @@ Result<std::uint64_t> parse_number(std::string_view text, std::uint64_t low,
 
 Result<std::uint64_t> parse_bytes(std::string_view text, std::uint64_t low,
                                   std::uint64_t high) {
-  constexpr std::string_view letters = "KMG";
+  constexpr std::string_view letters = "KkMmGg";
   auto letter = text.empty() ? letters.npos : letters.find(text.back());
-  unsigned shift = letter == letters.npos ? 0 : 10 * (unsigned(letter) + 1);
+  unsigned shift = letter == letters.npos ? 0 : 10 * (unsigned(letter) / 2 + 1);
   auto digits = shift == 0 ? text : text.substr(0, text.size() - 1);
   auto number = parse_number(digits, 0, UINT64_MAX >> shift);
   if (number && *number << shift >= low && *number << shift <= high) {

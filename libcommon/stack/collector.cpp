@@ -423,6 +423,7 @@ void Collector::sweep_objects() {
     live[frames.at(id).object] = true;
   }
   objects_.keep(live);
+  copies_.keep(live);
 }
 
 // A run without end must not grow without end: forget the old stacks, and have

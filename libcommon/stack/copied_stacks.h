@@ -40,6 +40,9 @@ class CopiedStacks {
   // malformed or there are too many.
   std::optional<std::uint32_t> add(std::span<const std::byte> record);
 
+  // Forgets the objects that are not in `live`, by id.
+  void keep(const std::vector<bool>& live) { full_.keep(live); }
+
   [[nodiscard]] bool empty() const { return copies_.empty(); }
 
   // Walks all there are, for which the process table must know what had

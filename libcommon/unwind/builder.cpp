@@ -9,6 +9,7 @@
 #include <csignal>
 #include <ctime>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "symbol/debug_files.h"
@@ -66,20 +67,32 @@ Builder::~Builder() {
 }
 
 void Builder::add(BuildJob job) {
+  ++waiting_;
+  if (!start()) {
+    shared_->done.push_back(build(std::move(job)));
+    wake();
+    return;
+  }
   {
     std::lock_guard lock(shared_->mutex);
     shared_->jobs.push_back(std::move(job));
   }
-  ++waiting_;
   shared_->changed.notify_one();
-  if (thread_.joinable()) return;
-  // A thread inherits the mask of who starts it.
+}
+
+// A thread inherits the mask of who starts it.
+bool Builder::start() {
+  if (thread_.joinable()) return true;
   sigset_t all;
   sigset_t before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([shared = shared_.get()] { work(*shared); });
+  try {
+    thread_ = std::thread([shared = shared_.get()] { work(*shared); });
+  } catch (const std::system_error&) {
+  }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return thread_.joinable();
 }
 
 std::vector<Built> Builder::take() {

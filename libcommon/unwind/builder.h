@@ -50,7 +50,8 @@ class Builder {
   ~Builder();
 
   // The thread is started by the first job, so that it has no more capabilities
-  // than whoever asks. It takes no signals.
+  // than whoever asks. It takes no signals. Where no thread can be had (a limit
+  // on tasks), the job is done here and now.
   void add(BuildJob job);
 
   // This one next, if it has not been begun.
@@ -80,6 +81,7 @@ class Builder {
   };
   explicit Builder(std::unique_ptr<Shared> shared)
       : shared_(std::move(shared)) {}
+  bool start();
   static void work(Shared& shared);
 
   std::unique_ptr<Shared> shared_;

@@ -131,6 +131,11 @@ std::expected<FrameIndex, Reason> index_of(
 
 }  // namespace
 
+bool is_go(const ElfFile& file) {
+  return file.find_section(".gopclntab") != nullptr ||
+         file.find_section(".data.rel.ro.gopclntab") != nullptr;
+}
+
 std::expected<FrameIndex, Reason> read_frame_index(const ElfFile& object,
                                                    const ElfFile* debug,
                                                    std::uint64_t most_bytes) {
@@ -139,7 +144,7 @@ std::expected<FrameIndex, Reason> read_frame_index(const ElfFile& object,
   const std::uint64_t most = std::min(most_bytes, most_numbered);
   const auto code = code_of(object);
   auto index = index_of(read_eh_frame(object, most), code);
-  if (index) return index;
+  if (index || is_go(object)) return index;
   auto other = index_of(read_debug_frame(object, most), code);
   if (!other && debug != nullptr) {
     other = index_of(read_debug_frame(*debug, most), code);

@@ -33,10 +33,15 @@ struct FrameIndex {
   symbol::Reason reason = symbol::Reason::none;  // why not all
 };
 
+// Whether the Go compiler has made it.
+bool is_go(const symbol::ElfFile& file);
+
 // Of .eh_frame, else of .debug_frame, of `object` or else of `debug` (may be
 // null). Functions that are not in the object's code are passed over: linkers
 // leave the information of what they discard. .eh_frame_hdr is not trusted;
-// sorting costs less than checking it.
+// sorting costs less than checking it. Go's .debug_frame is not read: it says
+// that threads begin where the run-time system changes stacks, and does not say
+// where frame pointers are saved, which lead over that and are always there.
 std::expected<FrameIndex, symbol::Reason> read_frame_index(
     const symbol::ElfFile& object, const symbol::ElfFile* debug,
     std::uint64_t most_bytes);

@@ -14,6 +14,8 @@ namespace {
 constexpr unsigned sp_register = UNWIND_SP;
 constexpr unsigned fp_register = UNWIND_FP;
 
+constexpr std::size_t most_objects = 64;
+
 std::optional<symbol::ElfFile> open_file(process::Objects& objects,
                                          process::ObjectId id) {
   if (id == process::vdso_object) {
@@ -31,15 +33,18 @@ std::optional<symbol::ElfFile> open_file(process::Objects& objects,
 
 // The frame's own words: what it saved of its caller's frame pointer, and where
 // it returns to.
-stack_reason by_frame_pointer(Registers& registers, const MemoryReader& read) {
+stack_reason by_frame_pointer(Registers& registers, const MemoryReader& read,
+                              bool begins_threads) {
+  const auto end = begins_threads ? STACK_WHOLE : STACK_NO_ROWS;
   const auto fp = registers.get(fp_register);
   if (!fp) return STACK_NO_ROWS;
-  if (*fp == 0) return STACK_WHOLE;
+  if (*fp == 0) return end;
   std::uint64_t saved = 0;
   std::uint64_t to = 0;
   if ((*fp & 7) != 0 || !read(*fp, saved) || !read(*fp + 8, to)) {
     return STACK_NO_ROWS;
   }
+  if (to == 0) return end;
   registers.known = 0;
   registers.set(fp_register, saved);
   registers.set(sp_register, *fp + 16);
@@ -91,17 +96,35 @@ FullWalk::Object& FullWalk::object(process::ObjectId id) {
     object.memory = frames->memory();
     object.frames.emplace(std::move(*frames));
   }
+  // As unwind_begins_threads() of bpf/include/unwind_rows.h.
+  object.begins_threads =
+      object.file && (is_go(*object.file) || !object.frames);
   memory_ += object.memory;
   bound_memory();
   return object;
 }
 
+void FullWalk::forget_last() {
+  memory_ -= recent_.back().memory;
+  known_.erase(recent_.back().id);
+  recent_.pop_back();
+}
+
+// Each may hold its file open.
 void FullWalk::bound_memory() {
-  while (memory_ > most_memory_ && recent_.size() > 1) {
-    memory_ -= recent_.back().memory;
-    known_.erase(recent_.back().id);
-    recent_.pop_back();
+  while (recent_.size() > 1 &&
+         (memory_ > most_memory_ || recent_.size() > most_objects)) {
+    forget_last();
   }
+}
+
+void FullWalk::keep(const std::vector<bool>& live) {
+  std::erase_if(recent_, [&](const Object& object) {
+    if (object.id < live.size() && live[object.id]) return false;
+    memory_ -= object.memory;
+    known_.erase(object.id);
+    return true;
+  });
 }
 
 // STACK_REASONS: go on.
@@ -124,9 +147,10 @@ stack_reason FullWalk::step(Frame& frame, const process::AddressSpace& space,
                                address - *place);
     }
   }
-  auto reason = step.end == StepEnd::not_covered && frame_pointers_
-                    ? by_frame_pointer(frame.registers, read)
-                    : reason_for(step.end);
+  auto reason =
+      step.end == StepEnd::not_covered && frame_pointers_
+          ? by_frame_pointer(frame.registers, read, from.begins_threads)
+          : reason_for(step.end);
   frame.from_call = !step.signal_frame;
   frame.interrupted = step.signal_frame;
   if (reason == STACK_REASONS && frame.pc() == 0) return STACK_WHOLE;

@@ -39,6 +39,10 @@ class FullWalk {
                     std::uint64_t most_memory = 64U << 20)
       : objects_(objects), most_memory_(most_memory) {}
 
+  // Forgets the objects that are not in `live` (by id): their numbers may come
+  // back for others.
+  void keep(const std::vector<bool>& live);
+
   // `registers` with the program counter under its DWARF number; `in_syscall`:
   // it is behind the instruction of a system call.
   WalkedStack walk(Registers registers, bool in_syscall,
@@ -54,11 +58,13 @@ class FullWalk {
     std::optional<symbol::ElfFile> file = {};
     std::optional<CallFrames> frames = {};
     std::uint64_t memory = 0;
+    bool begins_threads = false;
   };
   struct Frame;
   stack_reason step(Frame& frame, const process::AddressSpace& space,
                     const MemoryReader& read);
   Object& object(process::ObjectId id);
+  void forget_last();
   void bound_memory();
 
   process::Objects& objects_;

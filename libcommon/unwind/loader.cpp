@@ -18,12 +18,20 @@ struct Running {
   double busy;  // CPU time for its age
 };
 
-std::vector<Running> running_processes() {
+// Half of the time until the deadline is enough to look for them; those that
+// there was no time to look at come last.
+std::vector<Running> running_processes(std::uint64_t deadline_ns) {
   std::vector<Running> found;
+  const auto begun = monotonic_ns();
+  const auto until = begun + (deadline_ns - std::min(deadline_ns, begun)) / 2;
   auto pids = process::list_processes();
   if (!pids) return found;
   auto now = static_cast<double>(boottime_ns()) / process::ns_per_tick;
   for (auto pid : *pids) {
+    if (monotonic_ns() > until) {
+      found.push_back({pid, -1});
+      continue;
+    }
     auto stat = process::read_stat(pid);
     if (!stat || stat->kernel_thread) continue;
     auto age = now - static_cast<double>(stat->start_ticks) + 1;
@@ -53,7 +61,7 @@ Status Loader::load(std::span<const std::uint32_t> pids) {
 }
 
 Status Loader::load_all(std::uint64_t deadline_ns) {
-  for (const auto& process : running_processes()) {
+  for (const auto& process : running_processes(deadline_ns)) {
     unvisited_.push_back(process.pid);
   }
   while (!unvisited_.empty() && monotonic_ns() < deadline_ns) {

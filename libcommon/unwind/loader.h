@@ -62,6 +62,7 @@ class Loader {
   }
 
   [[nodiscard]] LoadSummary summary() const { return rows_->summary(); }
+  [[nodiscard]] const auto& left_out() const { return rows_->left_out(); }
   [[nodiscard]] Store::Use use() const { return store_.use(); }
   [[nodiscard]] const Store& store() const { return store_; }
 

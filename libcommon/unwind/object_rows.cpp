@@ -11,6 +11,9 @@
 namespace sightline::unwind {
 namespace {
 
+// In the thread's hands.
+constexpr std::size_t most_jobs = 8;
+
 UniqueFd copy_of(int fd) {
   return UniqueFd(fd >= 0 ? ::fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1);
 }
@@ -26,7 +29,7 @@ Result<ObjectRows> ObjectRows::open(Store& store, process::Objects& objects) {
 
 // A new store has room for these.
 Status ObjectRows::add_fixed() {
-  generated_code_ = store_->add_object(UNWIND_FRAME_POINTERS).value_or(0);
+  generated_code_ = store_->add_object(UNWIND_GENERATED).value_or(0);
   no_room_ = store_->add_object(UNWIND_LEFT_OUT).value_or(0);
   return {};
 }
@@ -74,10 +77,12 @@ void ObjectRows::release(std::uint32_t slot) {
   at->second.unused_since_ns = monotonic_ns();
 }
 
-BuildJob ObjectRows::job_for(process::ObjectId id) {
+std::optional<BuildJob> ObjectRows::job_for(process::ObjectId id) {
   auto opened = objects_->open(id);
   BuildJob job{.object = id, .path = objects_->file(id).path};
+  // Without a descriptor left there may be one later.
   job.file = opened.own ? std::move(opened.own) : copy_of(opened.fd);
+  if (opened.fd >= 0 && !job.file) return std::nullopt;
   job.root = copy_of(opened.root);
   return job;
 }
@@ -87,7 +92,10 @@ std::optional<BuildJob> ObjectRows::next_job() {
   while (!wanted_.empty()) {
     auto id = wanted_.front();
     wanted_.pop_front();
-    if (by_object_.contains(id)) return job_for(id);
+    if (!by_object_.contains(id)) continue;
+    auto job = job_for(id);
+    if (!job) wanted_.push_front(id);
+    return job;
   }
   return std::nullopt;
 }
@@ -103,13 +111,26 @@ Status ObjectRows::build_waiting(std::uint64_t deadline_ns) {
 
 Status ObjectRows::advance() {
   for (const auto& built : builder_.take()) SL_CHECK(publish(built));
-  while (auto job = next_job()) builder_.add(std::move(*job));
+  // Each holds its file open.
+  while (builder_.waiting() < most_jobs) {
+    auto job = next_job();
+    if (!job) return {};
+    builder_.add(std::move(*job));
+  }
   return {};
 }
 
 void ObjectRows::hurry(std::uint32_t slot) {
   auto at = slots_.find(slot);
-  if (at != slots_.end()) builder_.hurry(at->second.object);
+  if (at == slots_.end()) return;
+  auto id = at->second.object;
+  auto waits = std::ranges::find(wanted_, id);
+  if (waits == wanted_.end()) {
+    builder_.hurry(id);
+  } else {
+    wanted_.erase(waits);
+    wanted_.push_front(id);
+  }
 }
 
 Status ObjectRows::publish(const Built& built) {
@@ -121,6 +142,7 @@ Status ObjectRows::publish(const Built& built) {
   if (rows.functions > 0) {
     bool fits = SL_TRY(store_->publish(at->second, rows));
     slot.state = fits ? UNWIND_LOADED : UNWIND_LEFT_OUT;
+    if (!fits) left_out_.emplace(objects_->name(built.object));
     (fits ? summary_.objects : summary_.left_out) += 1;
     summary_.functions += fits ? rows.functions : 0;
     summary_.rows += fits ? rows.rows.size() : 0;
@@ -142,7 +164,9 @@ Status ObjectRows::drop_unused(std::uint64_t now_ns) {
   }
   for (auto at = slots_.begin(); at != slots_.end();) {
     const auto& slot = at->second;
-    if (slot.uses > 0 || slot.unused_since_ns + keep_ns > now_ns) {
+    // What is built now must come back to its own number.
+    if (slot.uses > 0 || slot.state == UNWIND_PENDING ||
+        slot.unused_since_ns + keep_ns > now_ns) {
       ++at;
       continue;
     }

@@ -6,7 +6,10 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
+#include <set>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -72,6 +75,10 @@ class ObjectRows {
   // not before `deadline_ns` (CLOCK_MONOTONIC).
   bool wait(std::uint64_t deadline_ns) { return builder_.wait(deadline_ns); }
   [[nodiscard]] LoadSummary summary() const;
+  // The names of files for which there was no room at some time.
+  [[nodiscard]] const std::set<std::string, std::less<>>& left_out() const {
+    return left_out_;
+  }
 
   // How long rows stay that nobody uses.
   static constexpr std::uint64_t keep_ns = 30 * ns_per_second;
@@ -91,7 +98,7 @@ class ObjectRows {
   Result<std::uint32_t> add(process::ObjectId id);
   [[nodiscard]] std::optional<std::uint32_t> known(process::ObjectId id) const;
   std::optional<BuildJob> next_job();
-  BuildJob job_for(process::ObjectId id);
+  std::optional<BuildJob> job_for(process::ObjectId id);
   Status publish(const Built& built);
   Status ask_again();
 
@@ -106,6 +113,7 @@ class ObjectRows {
   std::uint32_t no_room_ = 0;
   std::uint32_t vdso_ = 0;
   LoadSummary summary_;
+  std::set<std::string, std::less<>> left_out_;
 };
 
 }  // namespace sightline::unwind

@@ -191,6 +191,7 @@ class RowBuilder {
 Rows build_rows(const ElfFile& object, const ElfFile* debug,
                 const RowLimits& limits) {
   Rows rows;
+  rows.is_go = is_go(object);
   const auto index = read_frame_index(object, debug, limits.most_section_bytes);
   if (!index) {
     rows.rules = RuleTable().release();

@@ -29,6 +29,8 @@ struct Rows {
   std::uint64_t functions = 0;    // FDEs that were read
   std::uint64_t unsupported = 0;  // rows that no rule can express
   std::uint64_t malformed = 0;    // FDEs that were passed over
+  // Go's own code has frame pointers, and no rows (see read_frame_index).
+  bool is_go = false;
   // Why there are no rows, or not all.
   symbol::Reason reason = symbol::Reason::none;
 };

@@ -15,6 +15,9 @@ namespace {
 
 constexpr std::uint64_t page_bytes = 4096;
 
+// Of one process, those that were replaced lately among them.
+constexpr std::size_t most_held = 8;
+
 // The legacy vsyscall page and everything else of the kernel's half.
 constexpr std::uint64_t end_of_user = 1ULL << 63;
 
@@ -35,10 +38,17 @@ unwind_mapping make_mapping(const process::Mapping& from, std::uint32_t slot) {
 
 // Runtimes map their code in many small pieces, of which each is unwound in the
 // same way.
-bool continues(const unwind_mapping& before, const unwind_mapping& next) {
-  return before.object == next.object &&
-         before.start + before.length * page_bytes == next.start &&
-         before.bias == next.bias;
+bool continues(const unwind_mapping& before, const unwind_mapping& next,
+               bool over_gaps) {
+  bool touches = before.start + before.length * page_bytes == next.start;
+  bool gap_is_nothing = over_gaps && before.bias == 0;  // generated code
+  return before.object == next.object && before.bias == next.bias &&
+         (touches || gap_is_nothing);
+}
+
+void extend(unwind_mapping& mapping, const unwind_mapping& by) {
+  mapping.length =
+      static_cast<__u32>((by.start - mapping.start) / page_bytes) + by.length;
 }
 
 bool same(const std::vector<unwind_mapping>& a,
@@ -61,7 +71,7 @@ Spaces::Lent::~Lent() {
 std::span<const unwind_mapping> Spaces::published(std::uint32_t pid) const {
   auto at = processes_.find(pid);
   if (at == processes_.end() || at->second.held.empty()) return {};
-  return at->second.held.back()->mappings;
+  return at->second.held.back().published->mappings;
 }
 
 Result<Spaces::Lent> Spaces::lend(const process::ImageKey& image) {
@@ -87,7 +97,7 @@ void Spaces::on_exec(std::uint32_t pid, std::uint64_t time_ns) {
   auto& process = at->second;
   process.held.clear();
   if (process.seen_ns > time_ns) return;  // the new image was met already
-  process.start_ns = 0;
+  process.replaced = true;
   // What was published after the exec was the old image's.
   if (process.published_ns > time_ns) store_.erase_space(pid);
 }
@@ -115,6 +125,7 @@ void Spaces::follow(const process::ImageSeen& seen) {
   process.start_ns = seen.key.start_ns;
   process.exec_id = seen.key.exec_id;
   process.seen_ns = seen.time_ns;
+  process.replaced = false;
   process.ended = false;
 }
 
@@ -134,7 +145,7 @@ Result<bool> Spaces::publish(std::uint64_t applied_ns) {
 }
 
 unwind_space Spaces::space_for(const Process& process) {
-  const auto& extent = process.held.back()->extent;
+  const auto& extent = process.held.back().published->extent;
   return {.start_ns = process.start_ns,
           .exec_id = process.exec_id,
           .any_image = process.start_ns == 0,
@@ -142,37 +153,51 @@ unwind_space Spaces::space_for(const Process& process) {
           .count = extent.words / UNWIND_MAPPING_WORDS};
 }
 
+// What an exec has mapped is published when it is known which image that is.
 Status Spaces::publish(std::uint32_t pid, Process& process) {
+  if (process.replaced) return {};
   auto now = table_.current(pid);
   if (now.space == nullptr) return {};
   std::vector<std::uint32_t> slots;
   auto mappings = SL_TRY(mappings_of(pid, now, slots));
-  bool known =
-      !process.held.empty() && same(process.held.back()->mappings, mappings);
-  if (!known) SL_CHECK(replace(process, std::move(mappings), slots));
+  bool known = !process.held.empty() &&
+               same(process.held.back().published->mappings, mappings);
+  bool fits = known || SL_TRY(replace(process, std::move(mappings), slots));
   for (auto slot : slots) rows_.release(slot);
-  if (process.held.empty()) return {};
+  if (!fits) {
+    store_.erase_space(pid);
+    return {};
+  }
   process.published_ns = monotonic_ns();
   return store_.put_space(pid, space_for(process));
 }
 
-// Takes the slots over, unless there is no room.
-Status Spaces::replace(Process& process, std::vector<unwind_mapping> mappings,
-                       std::vector<std::uint32_t>& slots) {
-  if (mappings.empty()) return {};
+// Takes the slots over, unless there is no room, or nothing mapped: false.
+Result<bool> Spaces::replace(Process& process,
+                             std::vector<unwind_mapping> mappings,
+                             std::vector<std::uint32_t>& slots) {
+  if (mappings.empty()) return false;
   auto extent = SL_TRY(store_.add_mappings(mappings));
-  if (!extent) return {};
+  if (!extent) return false;
   auto published = std::make_shared<Published>(*this, *extent);
   published->slots = std::exchange(slots, {});
   published->mappings = std::move(mappings);
-  process.held.push_back(std::move(published));
-  return {};
+  auto& held = process.held;
+  if (!held.empty()) held.back().replaced_ns = monotonic_ns();
+  // Of a process that changes all the time the oldest are let go: they are not
+  // used again before two grace periods have passed.
+  if (held.size() == most_held) held.erase(held.begin());
+  held.push_back({std::move(published)});
+  return true;
 }
 
 Result<std::vector<unwind_mapping>> Spaces::mappings_of(
     std::uint32_t pid, const process::Table::Current& now,
     std::vector<std::uint32_t>& slots) {
   std::vector<unwind_mapping> mappings;
+  // Too many pieces of generated code are one, from the first to the last that
+  // no file lies between.
+  bool merge = now.space->mappings().size() > UNWIND_MAX_MAPPINGS;
   for (const auto& from : now.space->mappings()) {
     if (from.start >= end_of_user) break;
     if (mappings.size() == UNWIND_MAX_MAPPINGS) break;
@@ -182,8 +207,8 @@ Result<std::vector<unwind_mapping>> Spaces::mappings_of(
         from.object != process::vdso_object) {
       mapping.bias = 0;
     }
-    if (!mappings.empty() && continues(mappings.back(), mapping)) {
-      mappings.back().length += mapping.length;
+    if (!mappings.empty() && continues(mappings.back(), mapping, merge)) {
+      extend(mappings.back(), mapping);
       rows_.release(mapping.object);
       continue;
     }
@@ -200,12 +225,11 @@ void Spaces::forget(std::uint64_t now_ns) {
     return (entry.second.ended || ask_all) && is_gone(entry.first);
   });
   for (auto& [pid, process] : processes_) {
-    auto& held = process.held;
-    bool settled = process.published_ns + ns_per_second < now_ns;
     // A child that was never published may run on any of them.
-    if (held.size() > 1 && process.published_ns != 0 && settled) {
-      held.erase(held.begin(), held.end() - 1);
-    }
+    if (process.published_ns == 0) continue;
+    std::erase_if(process.held, [&](const Held& held) {
+      return held.replaced_ns != 0 && held.replaced_ns + ns_per_second < now_ns;
+    });
   }
 }
 

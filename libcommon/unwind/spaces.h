@@ -92,21 +92,26 @@ class Spaces {
     std::vector<std::uint32_t> slots = {};
     std::vector<unwind_mapping> mappings = {};
   };
+  struct Held {
+    std::shared_ptr<Published> published;
+    std::uint64_t replaced_ns = 0;  // by a later one
+  };
   struct Process {
     // The last one is the current one. Others may be what a child got that was
     // forked while they were replaced.
-    std::vector<std::shared_ptr<Published>> held = {};
+    std::vector<Held> held = {};
     std::uint64_t start_ns = 0;  // 0: not known, as exec_id
     std::uint32_t exec_id = 0;
     std::uint64_t seen_ns = 0;  // when that image was met
     std::uint64_t published_ns = 0;
     bool changed = false;
+    bool replaced = false;  // by an exec, whose image was not met yet
     bool ended = false;
   };
 
   Status publish(std::uint32_t pid, Process& process);
-  Status replace(Process& process, std::vector<unwind_mapping> mappings,
-                 std::vector<std::uint32_t>& slots);
+  Result<bool> replace(Process& process, std::vector<unwind_mapping> mappings,
+                       std::vector<std::uint32_t>& slots);
   Result<std::vector<unwind_mapping>> mappings_of(
       std::uint32_t pid, const process::Table::Current& now,
       std::vector<std::uint32_t>& slots);

@@ -13,6 +13,10 @@ namespace {
 
 constexpr std::size_t shard_bytes = std::size_t{UNWIND_SHARD_WORDS} * 4;
 
+// libLLVM has 600. Whoever makes up more of them shall not use up the numbers
+// of everybody.
+constexpr std::size_t most_rules_of_one = 4096;
+
 // Pages of rows that are given a place together.
 constexpr std::uint32_t group_words = UNWIND_BLOCK_WORDS / 2;
 
@@ -75,7 +79,11 @@ Result<std::vector<std::uint32_t>> Store::numbers_of(
     std::span<const unwind_rule> rules) {
   std::vector<std::uint32_t> numbers;
   numbers.reserve(rules.size());
-  for (const auto& rule : rules) numbers.push_back(SL_TRY(number_of(rule)));
+  for (const auto& rule : rules) {
+    bool within = numbers.size() < most_rules_of_one;
+    numbers.push_back(within ? SL_TRY(number_of(rule))
+                             : std::uint32_t{UNWIND_RULE_UNSUPPORTED});
+  }
   return numbers;
 }
 
@@ -164,7 +172,8 @@ Result<bool> Store::publish(std::uint32_t id, const Rows& rows) {
                    : std::nullopt;
   if (!table) {
     close_window();
-    give_back(object);
+    // No program has seen them.
+    for (const auto& extent : object.extents) arena_.free(extent);
     SL_CHECK(set_state(id, UNWIND_LEFT_OUT));
     return false;
   }
@@ -176,7 +185,7 @@ Result<bool> Store::publish(std::uint32_t id, const Rows& rows) {
                           .first_page = rows.first_page,
                           .state = UNWIND_PENDING};
   SL_CHECK(put_object(id, published));
-  published.state = UNWIND_LOADED;
+  published.state = rows.is_go ? UNWIND_LOADED_GO : UNWIND_LOADED;
   SL_CHECK(put_object(id, published));
   rows_ += object.rows;
   objects_[id] = std::move(object);

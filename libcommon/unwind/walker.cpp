@@ -90,7 +90,7 @@ int Walker::step(State& state) {
   if (walk.object.state == UNWIND_LEFT_OUT) return STACK_LEFT_OUT;
   if (walk.object.state == UNWIND_NO_INFORMATION) return STACK_NO_ROWS;
   std::uint32_t number = UNWIND_RULE_NO_ROWS;
-  if (walk.object.state == UNWIND_LOADED) {
+  if (unwind_has_rows(walk.object.state) != 0) {
     number = rule_at(walk.object, unwind_address(&walk) - walk.at.bias);
   }
   auto rule = view_.rule(number);

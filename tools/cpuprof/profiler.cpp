@@ -202,6 +202,20 @@ Status Profiler::open_unwinding() {
   return {};
 }
 
+// What was too large is worth a word without -v.
+void Profiler::say_left_out() const {
+  auto* loader = collector_->unwinding();
+  if (loader == nullptr || loader->left_out().empty()) return;
+  std::string names;
+  for (const auto& name : loader->left_out()) {
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  cli::say(
+      fmt::format("cpuprof: no room for the unwind information of {}; a larger "
+                  "--unwind-memory than {}M may have it\n",
+                  printable(names), options_.common.unwind_bytes >> 20));
+}
+
 void Profiler::say_unwinding() const {
   auto* loader = collector_->unwinding();
   if (loader == nullptr) return;
@@ -486,6 +500,7 @@ Result<int> Profiler::finish(const cli::End& end) {
     SL_CHECK(report(ReportKind::final));
   }
   say_unwinding();
+  if (!options_.common.quiet) say_left_out();
   auto lost = bpf::loss_percent(run_.ledger, collector_->delivered());
   auto limit = options_.common.max_loss_percent;
   int status = limit && lost > *limit ? cli::status_loss : cli::status_done;

@@ -70,6 +70,7 @@ class Profiler {
   void note(const std::string& text) const;
   Status open_unwinding();
   void say_unwinding() const;
+  void say_left_out() const;
   void open_names();
   void say_source_problems();
   void banner() const;

@@ -38,6 +38,7 @@ TEST(ParseBytes, KnowsEachUnit) {
   EXPECT_EQ(parse_bytes("4096", 1, 1 << 20), 4096U);
   EXPECT_EQ(parse_bytes("64K", 1, 1 << 20), 65536U);
   EXPECT_EQ(parse_bytes("1M", 1, 1 << 20), 1U << 20);
+  EXPECT_EQ(parse_bytes("1536k", 1, 2 << 20), 1536U << 10);
   EXPECT_EQ(parse_bytes("1G", 1, 1U << 30), 1U << 30);
 }
 

@@ -148,7 +148,7 @@ TEST_F(SpacesTest, WhatIsTheSameIsNotPublishedAnew) {
 
 TEST_F(SpacesTest, PiecesOfGeneratedCodeAreOneMapping) {
   std::vector<process::MapsLine> lines;
-  for (std::uint64_t i = 0; i < 3000; ++i) {
+  for (std::uint64_t i = 0; i < 1000; ++i) {
     lines.push_back(generated_code(somewhere + i * page_size));
   }
   lines.push_back(generated_code(somewhere + 4000 * page_size));
@@ -157,9 +157,22 @@ TEST_F(SpacesTest, PiecesOfGeneratedCodeAreOneMapping) {
   ASSERT_TRUE(spaces_->publish(all).value());
   auto mappings = maps_->mappings(maps_->space(no_process).value());
   ASSERT_EQ(mappings.size(), 2U);
-  EXPECT_EQ(mappings[0].length, 3000U);
+  EXPECT_EQ(mappings[0].length, 1000U);
   EXPECT_EQ(mappings[1].length, 1U);
-  EXPECT_EQ(maps_->object(mappings[0].object).state, UNWIND_FRAME_POINTERS);
+  EXPECT_EQ(maps_->object(mappings[0].object).state, UNWIND_GENERATED);
+}
+
+TEST_F(SpacesTest, TooManyPiecesOfGeneratedCodeAreOneOverTheirGaps) {
+  std::vector<process::MapsLine> lines;
+  for (std::uint64_t i = 0; i < 3000; ++i) {
+    lines.push_back(generated_code(somewhere + 2 * i * page_size));
+  }
+  executes(no_process, lines);
+  spaces_->follow(no_process);
+  ASSERT_TRUE(spaces_->publish(all).value());
+  auto mappings = maps_->mappings(maps_->space(no_process).value());
+  ASSERT_EQ(mappings.size(), 1U);
+  EXPECT_EQ(mappings[0].length, 5999U);
 }
 
 TEST_F(SpacesTest, AnImageThatEndedCanStillBeWalked) {

@@ -202,8 +202,19 @@ TEST_F(StepTest, WithoutRowsTheFramePointerIsFollowed) {
   walk_.frame_pointers = 0;
   EXPECT_EQ(unwind_apply(&walk_, &rule_), STACK_NO_ROWS);
   walk_.frame_pointers = 1;
+}
+
+// In code that keeps none it is some number, which may be 0.
+TEST_F(StepTest, AFramePointerOfZeroIsARootWhereTheyAreKept) {
+  rule_ = {};
   walk_.registers[UNWIND_FP] = 0;
-  EXPECT_EQ(unwind_apply(&walk_, &rule_), STACK_WHOLE);
+  EXPECT_EQ(unwind_apply(&walk_, &rule_), STACK_NO_ROWS);
+  walk_.object.state = UNWIND_GENERATED;
+  EXPECT_EQ(unwind_apply(&walk_, &rule_), STACK_NOT_CODE);
+  for (auto state : {UNWIND_FRAME_POINTERS, UNWIND_LOADED_GO}) {
+    walk_.object.state = state;
+    EXPECT_EQ(unwind_apply(&walk_, &rule_), STACK_WHOLE);
+  }
 }
 
 TEST_F(StepTest, FramePointersThatGoInCirclesEnd) {
