@@ -199,7 +199,7 @@ Status Collector::advance_unwinding(std::uint64_t applied_ns) {
   std::this_thread::sleep_for(
       std::chrono::nanoseconds(perf::Sideband::settle_ns));
   read_sideband(met);
-  SL_TRY(loader_->advance(met));
+  SL_CHECK(loader_->advance(met));
   return {};
 }
 

@@ -56,7 +56,7 @@ Status Loader::load(std::span<const std::uint32_t> pids) {
     table_.preload(pid);
     spaces_->follow(pid);
   }
-  SL_TRY(spaces_->publish(UINT64_MAX));
+  SL_CHECK(spaces_->publish(UINT64_MAX));
   return rows_->build_waiting(UINT64_MAX);
 }
 
@@ -76,7 +76,7 @@ Status Loader::visit_next(std::uint64_t applied_ns) {
   unvisited_.pop_front();
   table_.preload(pid);
   spaces_->follow(pid);
-  SL_TRY(spaces_->publish(applied_ns));
+  SL_CHECK(spaces_->publish(applied_ns));
   return {};
 }
 

@@ -38,7 +38,7 @@ Status ObjectRows::add_vdso() {
   vdso_ = store_->add_object(UNWIND_PENDING).value_or(no_room_);
   auto image = symbol::open_vdso();
   if (!image) return store_->set_state(vdso_, UNWIND_NO_INFORMATION);
-  SL_TRY(store_->publish(vdso_, build_rows(*image)));
+  SL_CHECK(store_->publish(vdso_, build_rows(*image)));
   return {};
 }
 

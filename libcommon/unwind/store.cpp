@@ -21,7 +21,9 @@ constexpr std::size_t most_rules_of_one = 4096;
 constexpr std::uint32_t group_words = UNWIND_BLOCK_WORDS / 2;
 
 Result<UniqueFd> make_shard() {
-  LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
+  bpf_map_create_opts options{};
+  options.sz = sizeof(options);
+  options.map_flags = BPF_F_MMAPABLE;
   UniqueFd fd(::bpf_map_create(BPF_MAP_TYPE_ARRAY, "unwind_shard",
                                sizeof(std::uint32_t), UNWIND_BLOCK_WORDS * 4,
                                UNWIND_SHARD_BLOCKS, &options));
@@ -55,7 +57,7 @@ Status Store::put_fixed_rules() {
   static_assert(UNWIND_RULE_NO_ROWS == 0 && UNWIND_RULE_END == 1 &&
                 UNWIND_RULE_UNSUPPORTED == 2 && UNWIND_FIRST_RULE == 3);
   for (auto kind : {UNWIND_NO_ROWS, UNWIND_END, UNWIND_UNSUPPORTED}) {
-    SL_TRY(number_of(fixed_rule(kind)));
+    SL_CHECK(number_of(fixed_rule(kind)));
   }
   return {};
 }
