@@ -230,8 +230,7 @@ void Objects::capture(ObjectId id, std::uint32_t pid, std::uint64_t start,
 Objects::Opened Objects::open(ObjectId id) {
   auto& entry = entries_[id];
   int root = descriptor(entry.root);
-  if (entry.fd && !entry.grows &&
-      written_ns(entry.fd.get()) > entry.seen_ns) {
+  if (entry.fd && !entry.grows && written_ns(entry.fd.get()) > entry.seen_ns) {
     return {.reason = Reason::file_changed};
   }
   if (entry.fd) return {.fd = entry.fd.get(), .root = root};
