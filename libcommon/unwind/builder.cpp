@@ -87,12 +87,14 @@ bool Builder::start() {
   sigset_t before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  bool started = true;
   try {
     thread_ = std::thread([shared = shared_.get()] { work(*shared); });
   } catch (const std::system_error&) {
+    started = false;
   }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return thread_.joinable();
+  return started;
 }
 
 std::vector<Built> Builder::take() {

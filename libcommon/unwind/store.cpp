@@ -11,7 +11,9 @@
 namespace sightline::unwind {
 namespace {
 
-constexpr std::size_t shard_bytes = std::size_t{UNWIND_SHARD_WORDS} * 4;
+constexpr std::size_t shard_words =
+    std::size_t{UNWIND_BLOCK_WORDS} * UNWIND_SHARD_BLOCKS;
+constexpr std::size_t shard_bytes = shard_words * 4;
 
 // libLLVM has 600. Whoever makes up more of them shall not use up the numbers
 // of everybody.
@@ -128,7 +130,7 @@ bool Store::grow() {
 // What no number of shards can hold must not make them all.
 std::optional<Extent> Store::room(std::uint32_t words, bool in_one_block) {
   const auto most = in_one_block ? std::uint64_t{UNWIND_BLOCK_WORDS}
-                                 : most_shards_ * UNWIND_SHARD_WORDS;
+                                 : most_shards_ * shard_words;
   if (words == 0 || words > most) return std::nullopt;
   while (true) {
     auto extent =
