@@ -193,13 +193,18 @@ std::shared_ptr<Table::Image> Table::image_at(std::uint32_t pid,
 
 Table::Image& Table::image_of(Seen& seen) {
   if (seen.image) return *seen.image;
-  seen.image = image_at(seen.report.key.pid, seen.report.time_ns);
+  auto image = image_at(seen.report.key.pid, seen.report.time_ns);
+  if (seen.report.time_ns > told_ns_) {
+    undecided_ = std::move(image);
+    return *undecided_;
+  }
   auto exec_id = seen.report.key.exec_id;
   // Two execs in one image: the record of the second was lost.
-  if (seen.image->exec_id != 0 && seen.image->exec_id != exec_id) {
-    seen.image = std::make_shared<Image>();
+  if (image->exec_id != 0 && image->exec_id != exec_id) {
+    image = std::make_shared<Image>();
   }
-  seen.image->exec_id = exec_id;
+  image->exec_id = exec_id;
+  seen.image = std::move(image);
   return *seen.image;
 }
 

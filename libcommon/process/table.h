@@ -53,6 +53,10 @@ class Table {
   void on_map(std::uint32_t pid, std::uint64_t time_ns, const MapsLine& map);
   void on_exit(std::uint32_t pid, std::uint64_t time_ns);
 
+  // All side-band records up to this time were told. What an image is that was
+  // seen later is not decided yet.
+  void on_told(std::uint64_t until_ns) { told_ns_ = until_ns; }
+
   // Side-band records are missing before this time: what is mapped is compared
   // with /proc before it is believed again.
   void on_lost(std::uint64_t time_ns) { lost_ns_ = time_ns; }
@@ -151,6 +155,8 @@ class Table {
   Objects& objects_;
   Roots roots_;
   std::uint64_t lost_ns_ = 0;
+  std::uint64_t told_ns_ = UINT64_MAX;  // until somebody says
+  std::shared_ptr<Image> undecided_;    // what image_of() returned last
   std::unordered_map<std::uint32_t, std::vector<Life>> lives_;
   std::unordered_map<ImageKey, Seen, ImageKeyHash> seen_;
 };

@@ -181,6 +181,7 @@ void Collector::read_sideband(std::uint64_t until_ns) {
   sideband_.drain(until_ns, [&](const perf::Record& record) {
     std::visit(Apply{processes_, spaces, own_}, record);
   });
+  processes_.on_told(until_ns);
 }
 
 Status Collector::pump() {

@@ -86,8 +86,9 @@ check_cpu_time() {
   sort -un pids >expected
   diff expected seen
   # Nothing is without a name because its process was gone, but for the command
-  # itself before its exec, when it is still a copy of the tool.
-  [ "$(samples '.comm != "cpuprof" and (.frames | map(.name_reason // "") | any(test("exited|gone")))' out.json)" -eq 0 ]
+  # itself before its exec, when it is still a copy of the tool, and in the midst
+  # of an exec, when a process has neither its old memory nor its new one.
+  [ "$(samples '.comm != "cpuprof" and (.frames | map(.name_reason // "") | any(test("exited|gone"))) and (.frames | map(.name // "") | any(test("^(begin_new_exec|load_elf_binary)$")) | not)' out.json)" -eq 0 ]
 }
 
 @test "children of a shell are followed, others are not seen" {
