@@ -227,6 +227,11 @@ void Objects::capture(ObjectId id, std::uint32_t pid, std::uint64_t start,
   if (fd) take(entry, std::move(fd));
 }
 
+UniqueFd Objects::Opened::take() {
+  if (own || fd < 0) return std::move(own);
+  return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+}
+
 Objects::Opened Objects::open(ObjectId id) {
   auto& entry = entries_[id];
   int root = descriptor(entry.root);

@@ -87,6 +87,10 @@ class Objects {
     symbol::Reason reason = symbol::Reason::none;
     UniqueFd own = {};  // when the table holds as many as it may
     int root = -1;      // where `file(id).path` leads to it; -1: our own
+
+    // A descriptor of the caller's own; none without a file, or when there are
+    // too many.
+    [[nodiscard]] UniqueFd take();
   };
   Opened open(ObjectId id);
 

@@ -5,7 +5,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <csignal>
 #include <memory>
 #include <optional>
 
@@ -134,6 +136,11 @@ Result<std::uint32_t> read_namespace_pid(std::uint32_t pid) {
 Result<std::uint32_t> read_process_of(int tid) {
   auto text = SL_TRY(read_file(fmt::format("/proc/{}/status", tid)));
   return last_number_of(text, "Tgid:");
+}
+
+bool is_gone(std::uint32_t pid) {
+  if (pid == 0) return true;
+  return ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH;
 }
 
 Result<std::vector<std::uint32_t>> list_processes() {

@@ -54,6 +54,10 @@ Result<std::uint32_t> read_namespace_pid(std::uint32_t pid);
 // The process that a thread belongs to (Tgid: of /proc/TID/status).
 Result<std::uint32_t> read_process_of(int tid);
 
+// Whether a process has ended and was waited for. Number 0 stands for every
+// process outside our PID namespace, and is.
+bool is_gone(std::uint32_t pid);
+
 // Every process there is now, ascending. Fails with errno (no /proc).
 Result<std::vector<std::uint32_t>> list_processes();
 

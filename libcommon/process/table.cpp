@@ -2,7 +2,6 @@
 #include "process/table.h"
 
 #include <algorithm>
-#include <csignal>
 
 #include "base/clock.h"
 
@@ -19,12 +18,6 @@ constexpr std::uint32_t most_generations = 64;
 bool is_same_process(const ImageSeen& seen) {
   auto stat = read_stat(seen.key.pid);
   return stat && stat->start_ticks == seen.start_boottime_ns / ns_per_tick;
-}
-
-// Number 0 stands for every process outside our PID namespace.
-bool is_gone(std::uint32_t pid) {
-  if (pid == 0) return true;
-  return ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH;
 }
 
 }  // namespace

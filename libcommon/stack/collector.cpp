@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <iterator>
 #include <thread>
 #include <variant>
 
@@ -51,50 +52,35 @@ process::MapsLine line_of(const perf::MmapRecord& record) {
            static_cast<std::uint32_t>(record.inode_generation)}};
 }
 
-Reason why_not_whole(stack_reason reason) {
-  switch (reason) {
-    case STACK_CUT:
-      return Reason::stack_cut;
-    case STACK_PENDING:
-      return Reason::unwind_pending;
-    case STACK_LEFT_OUT:
-      return Reason::unwind_left_out;
-    case STACK_NO_ROWS:
-      return Reason::no_unwind_info;
-    case STACK_UNSUPPORTED:
-      return Reason::unwind_unsupported;
-    case STACK_UNREADABLE:
-      return Reason::stack_unreadable;
-    case STACK_NOT_CODE:
-      return Reason::stack_not_code;
-    case STACK_FAILED:
-    case STACK_NESTED:
-      return Reason::stack_failed;
-    default:
-      return Reason::none;
-  }
+// A stack that is not whole: how its last frame says so, and under what name it
+// is counted when this half finds it out (LEDGER_COUNT: the kernel half does).
+struct Unfinished {
+  stack_reason reason;
+  Reason shown;
+  ledger_index counted;
+};
+constexpr Unfinished unfinished[] = {
+    {STACK_CUT, Reason::stack_cut, LEDGER_user_stack_cut},
+    {STACK_PENDING, Reason::unwind_pending, LEDGER_user_stack_pending},
+    {STACK_LEFT_OUT, Reason::unwind_left_out, LEDGER_user_stack_left_out},
+    {STACK_NO_ROWS, Reason::no_unwind_info, LEDGER_user_stack_no_rows},
+    {STACK_UNSUPPORTED, Reason::unwind_unsupported,
+     LEDGER_user_stack_unsupported},
+    {STACK_UNREADABLE, Reason::stack_unreadable, LEDGER_user_stack_unreadable},
+    {STACK_NOT_CODE, Reason::stack_not_code, LEDGER_user_stack_not_code},
+    {STACK_FAILED, Reason::stack_failed, LEDGER_COUNT},
+    {STACK_NESTED, Reason::stack_failed, LEDGER_COUNT},
+};
+
+// Null for a stack that is whole, or was not asked for.
+const Unfinished* find_unfinished(stack_reason reason) {
+  const auto* at = std::ranges::find(unfinished, reason, &Unfinished::reason);
+  return at == std::end(unfinished) ? nullptr : at;
 }
 
-// Under what name a stack that is not whole is counted.
-std::optional<ledger_index> partial_for(stack_reason reason) {
-  switch (reason) {
-    case STACK_CUT:
-      return LEDGER_user_stack_cut;
-    case STACK_PENDING:
-      return LEDGER_user_stack_pending;
-    case STACK_LEFT_OUT:
-      return LEDGER_user_stack_left_out;
-    case STACK_NO_ROWS:
-      return LEDGER_user_stack_no_rows;
-    case STACK_UNSUPPORTED:
-      return LEDGER_user_stack_unsupported;
-    case STACK_UNREADABLE:
-      return LEDGER_user_stack_unreadable;
-    case STACK_NOT_CODE:
-      return LEDGER_user_stack_not_code;
-    default:
-      return std::nullopt;
-  }
+Reason why_not_whole(stack_reason reason) {
+  const auto* found = find_unfinished(reason);
+  return found == nullptr ? Reason::none : found->shown;
 }
 
 // 0 and -1: a process that our PID namespace does not show (perf_event_pid,
@@ -257,7 +243,10 @@ void Collector::on_copy(std::span<const std::byte> record) {
 Status Collector::walk_copies() {
   return copies_.walk(
       [this](std::uint64_t hash, const unwind::WalkedStack& stack) {
-        if (auto index = partial_for(stack.reason)) ++own_[*index];
+        const auto* found = find_unfinished(stack.reason);
+        if (found != nullptr && found->counted != LEDGER_COUNT) {
+          ++own_[found->counted];
+        }
         dictionary_.add(hash, stack.reason, stack.frames);
       });
 }

@@ -43,8 +43,6 @@ class CopiedStacks {
   // Forgets the objects that are not in `live`, by id.
   void keep(const std::vector<bool>& live) { full_.keep(live); }
 
-  [[nodiscard]] bool empty() const { return copies_.empty(); }
-
   // Walks all there are, for which the process table must know what had
   // happened up to now, and forgets them. Fails only when the kernel refuses to
   // store rows.

@@ -35,12 +35,11 @@ symbol::JitPlace place_of(const process::Table::Surroundings& around) {
 // that is asked last, so it was not another one with its PID that was seen.
 std::optional<uid_t> user_now(std::uint32_t pid,
                               std::uint64_t start_boottime_ns) {
-  constexpr std::uint64_t ns_per_tick = ns_per_second / 100;  // USER_HZ
   struct stat status{};
   auto path = fmt::format("/proc/{}", pid);
   if (::stat(path.c_str(), &status) != 0) return std::nullopt;
   auto seen = process::read_stat(pid);
-  if (!seen || seen->start_ticks != start_boottime_ns / ns_per_tick) {
+  if (!seen || seen->start_ticks != start_boottime_ns / process::ns_per_tick) {
     return std::nullopt;
   }
   return status.st_uid;
@@ -120,8 +119,7 @@ void GeneratedCode::add_jitdump(const process::ImageKey& image,
   if (opened.fd < 0) return;
   source.dumps.insert(mapping.object);
   // Why it is refused, if it is, shows where a name is missing.
-  (void)source.code.add_jitdump(
-      UniqueFd(::fcntl(opened.fd, F_DUPFD_CLOEXEC, 0)));
+  (void)source.code.add_jitdump(opened.take());
 }
 
 std::size_t GeneratedCode::memory() const {

@@ -1,92 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "symbol/reason.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace sightline::symbol {
+namespace {
+
+struct Entry {
+  Reason reason;
+  std::string_view text;
+};
+
+constexpr Entry entries[] = {
+    {Reason::none, ""},
+    {Reason::not_mapped, "not mapped"},
+    {Reason::anonymous, "generated code"},
+    {Reason::no_jit_map, "generated code without a perf map"},
+    {Reason::jit_map_refused, "perf map not trusted"},
+    {Reason::jitdump_refused, "jitdump not trusted"},
+    {Reason::jitdump_clock, "jitdump with another clock"},
+    {Reason::mapping_changed, "mapping changed"},
+    {Reason::other_namespace, "outside this PID namespace"},
+    {Reason::process_gone, "process exited"},
+    {Reason::not_permitted, "not permitted"},
+    {Reason::file_gone, "file gone"},
+    {Reason::file_changed, "file changed"},
+    {Reason::not_elf, "not an ELF file"},
+    {Reason::corrupt, "corrupt file"},
+    {Reason::no_symbols, "stripped"},
+    {Reason::no_covering_symbol, "no covering symbol"},
+    {Reason::no_debug_file, "no debug file"},
+    {Reason::other_build, "stripped, debug file of another build"},
+    {Reason::not_served, "no debuginfod server has it"},
+    {Reason::served_wrong, "debuginfod sent another build"},
+    {Reason::server_failed, "debuginfod gave no answer"},
+    {Reason::kernel_hidden, "hidden by kptr_restrict"},
+    {Reason::stack_lost, "stack lost"},
+    {Reason::stack_failed, "stack not readable"},
+    {Reason::stack_cut, "stack cut"},
+    {Reason::unwind_pending, "unwind information not loaded"},
+    {Reason::unwind_left_out, "no room for unwind information"},
+    {Reason::unwind_unsupported, "unwind rule not supported"},
+    {Reason::stack_unreadable, "stack memory not readable"},
+    {Reason::stack_not_code, "no code at return address"},
+    {Reason::idle, "idle"},
+    {Reason::guest, "guest"},
+    {Reason::no_debug_info, "no debug information"},
+    {Reason::split_debug_info, "debug information in .dwo files"},
+    {Reason::corrupt_debug_info, "corrupt debug information"},
+    {Reason::debug_info_late, "debug information took too long"},
+    {Reason::debug_info_large, "debug information too large"},
+    {Reason::no_unwind_info, "no unwind information"},
+    {Reason::unwind_info_large, "unwind information too large"},
+};
+
+}  // namespace
 
 std::string_view text(Reason reason) {
-  switch (reason) {
-    case Reason::none:
-      return "";
-    case Reason::not_mapped:
-      return "not mapped";
-    case Reason::anonymous:
-      return "generated code";
-    case Reason::no_jit_map:
-      return "generated code without a perf map";
-    case Reason::jit_map_refused:
-      return "perf map not trusted";
-    case Reason::jitdump_refused:
-      return "jitdump not trusted";
-    case Reason::jitdump_clock:
-      return "jitdump with another clock";
-    case Reason::mapping_changed:
-      return "mapping changed";
-    case Reason::other_namespace:
-      return "outside this PID namespace";
-    case Reason::process_gone:
-      return "process exited";
-    case Reason::not_permitted:
-      return "not permitted";
-    case Reason::file_gone:
-      return "file gone";
-    case Reason::file_changed:
-      return "file changed";
-    case Reason::not_elf:
-      return "not an ELF file";
-    case Reason::corrupt:
-      return "corrupt file";
-    case Reason::no_symbols:
-      return "stripped";
-    case Reason::no_covering_symbol:
-      return "no covering symbol";
-    case Reason::no_debug_file:
-      return "no debug file";
-    case Reason::other_build:
-      return "stripped, debug file of another build";
-    case Reason::not_served:
-      return "no debuginfod server has it";
-    case Reason::served_wrong:
-      return "debuginfod sent another build";
-    case Reason::server_failed:
-      return "debuginfod gave no answer";
-    case Reason::kernel_hidden:
-      return "hidden by kptr_restrict";
-    case Reason::stack_lost:
-      return "stack lost";
-    case Reason::stack_failed:
-      return "stack not readable";
-    case Reason::stack_cut:
-      return "stack cut";
-    case Reason::unwind_pending:
-      return "unwind information not loaded";
-    case Reason::unwind_left_out:
-      return "no room for unwind information";
-    case Reason::unwind_unsupported:
-      return "unwind rule not supported";
-    case Reason::stack_unreadable:
-      return "stack memory not readable";
-    case Reason::stack_not_code:
-      return "no code at return address";
-    case Reason::idle:
-      return "idle";
-    case Reason::guest:
-      return "guest";
-    case Reason::no_debug_info:
-      return "no debug information";
-    case Reason::split_debug_info:
-      return "debug information in .dwo files";
-    case Reason::corrupt_debug_info:
-      return "corrupt debug information";
-    case Reason::debug_info_late:
-      return "debug information took too long";
-    case Reason::debug_info_large:
-      return "debug information too large";
-    case Reason::no_unwind_info:
-      return "no unwind information";
-    case Reason::unwind_info_large:
-      return "unwind information too large";
-  }
-  return "unknown";
+  const auto* at = std::ranges::find(entries, reason, &Entry::reason);
+  return at == std::end(entries) ? "unknown" : at->text;
 }
 
 }  // namespace sightline::symbol

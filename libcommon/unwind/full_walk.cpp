@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "unwind/full_walk.h"
 
-#include <fcntl.h>
-
 #include <utility>
 
 #include "symbol/vdso.h"
@@ -23,10 +21,7 @@ std::optional<symbol::ElfFile> open_file(process::Objects& objects,
     if (image) return std::move(*image);
   }
   if (id < process::first_file_object || objects.is_generated(id)) return {};
-  auto opened = objects.open(id);
-  auto fd = opened.own ? std::move(opened.own)
-                       : UniqueFd(::fcntl(opened.fd, F_DUPFD_CLOEXEC, 0));
-  auto file = symbol::ElfFile::open(std::move(fd));
+  auto file = symbol::ElfFile::open(objects.open(id).take());
   if (!file) return {};
   return std::move(*file);
 }

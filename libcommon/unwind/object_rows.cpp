@@ -14,10 +14,6 @@ namespace {
 // In the thread's hands.
 constexpr std::size_t most_jobs = 8;
 
-UniqueFd copy_of(int fd) {
-  return UniqueFd(fd >= 0 ? ::fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1);
-}
-
 }  // namespace
 
 Result<ObjectRows> ObjectRows::open(Store& store, process::Objects& objects) {
@@ -81,13 +77,15 @@ std::optional<BuildJob> ObjectRows::job_for(process::ObjectId id) {
   auto opened = objects_->open(id);
   BuildJob job{.object = id, .path = objects_->file(id).path};
   // Without a descriptor left there may be one later.
-  job.file = opened.own ? std::move(opened.own) : copy_of(opened.fd);
+  job.file = opened.take();
   if (opened.fd >= 0 && !job.file) return std::nullopt;
-  job.root = copy_of(opened.root);
+  if (opened.root >= 0) {
+    job.root.reset(::fcntl(opened.root, F_DUPFD_CLOEXEC, 0));
+  }
   return job;
 }
 
-// Passes over what nobody uses any more, and what cannot be opened.
+// Passes over what nobody uses any more.
 std::optional<BuildJob> ObjectRows::next_job() {
   while (!wanted_.empty()) {
     auto id = wanted_.front();

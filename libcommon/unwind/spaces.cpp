@@ -2,13 +2,12 @@
 #include "unwind/spaces.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "process/proc.h"
 
 namespace sightline::unwind {
 namespace {
@@ -24,10 +23,6 @@ constexpr std::uint64_t end_of_user = 1ULL << 63;
 // Rounds of forget() after which also those are asked for whose end nobody has
 // told.
 constexpr std::uint32_t rounds_between_sweeps = 20;
-
-bool is_gone(std::uint32_t pid) {
-  return ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH;
-}
 
 unwind_mapping make_mapping(const process::Mapping& from, std::uint32_t slot) {
   return {.start = from.start,
@@ -222,7 +217,7 @@ Result<std::vector<unwind_mapping>> Spaces::mappings_of(
 void Spaces::forget(std::uint64_t now_ns) {
   bool ask_all = ++rounds_ % rounds_between_sweeps == 0;
   std::erase_if(processes_, [&](const auto& entry) {
-    return (entry.second.ended || ask_all) && is_gone(entry.first);
+    return (entry.second.ended || ask_all) && process::is_gone(entry.first);
   });
   for (auto& [pid, process] : processes_) {
     // A child that was never published may run on any of them.
