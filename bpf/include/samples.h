@@ -93,21 +93,6 @@ static __always_inline void send_stack(struct stack_scratch *space, __u64 hash,
   if (send(space, size, false)) remember(set, hash);
 }
 
-static __always_inline __u64 stack_failed(enum stack_side side) {
-  ledger_count(side == STACK_USER ? LEDGER_user_stack_failed
-                                  : LEDGER_kernel_stack_failed);
-  return STACK_FAILED;
-}
-
-// A stack as deep as the limit was probably cut: the helper does not say.
-static __always_inline enum stack_reason cut_reason(__u32 frames, __u32 limit,
-                                                    enum stack_side side) {
-  if (frames < limit) return STACK_WHOLE;
-  ledger_count(side == STACK_USER ? LEDGER_user_stack_cut
-                                  : LEDGER_kernel_stack_cut);
-  return STACK_CUT;
-}
-
 const volatile __u32 frame_limit = STACK_MAX_FRAMES;  // min(ours, the sysctl)
 
 // Frames are hashed in blocks, the last one filled up with zeros: the verifier
@@ -148,11 +133,12 @@ static __always_inline __u64 take_stack(void *context, __u32 level,
   long bytes =
       bpf_get_stack(context, space->frames, STACK_MAX_FRAMES * sizeof(__u64),
                     side == STACK_USER ? BPF_F_USER_STACK : 0);
-  if (bytes < 0) return stack_failed(side);
+  if (bytes < 0) return STACK_FAILED;
   __u32 frames = (__u64)bytes / sizeof(__u64);
   if (frames == 0) return STACK_EMPTY;
+  // A stack as deep as the limit was probably cut: the helper does not say.
   return send_frames(level, space, frames, side,
-                     cut_reason(frames, frame_limit, side));
+                     frames < frame_limit ? STACK_WHOLE : STACK_CUT);
 }
 
 // User space can walk it when the rows are there; or, slower, by more registers
@@ -174,7 +160,6 @@ static __always_inline __u64 walk_user_stack(__u32 level,
                            key->exec_id);
     if (hash) return hash;
   }
-  count_unfinished(reason);
   __u64 frames = space->frame_count;
   if (frames == 0 || frames > STACK_MAX_FRAMES) return reason;
   return send_frames(level, space, frames, STACK_USER, reason);

@@ -52,8 +52,13 @@ struct {
   __type(value, struct unwind_space);
 } unwind_spaces SEC(".maps");
 
+// User space raises it when it was not told what processes do (side-band
+// records were lost): what it has published before may be wrong.
+__u32 unwind_era = 0;
+
 static __always_inline bool is_space_of(const struct unwind_space *space,
                                         __u64 start_ns, __u32 exec_id) {
+  if (space->era != unwind_era) return false;
   return space->any_image ||
          (space->start_ns == start_ns && space->exec_id == exec_id);
 }
@@ -190,15 +195,4 @@ static __always_inline bool begin_walk(struct stack_scratch *space,
   walk->frame_pointers = unwind_mode != UNWIND_MODE_DWARF;
   walk->at.start = walk->at.length = 0;
   return true;
-}
-
-static __always_inline void count_unfinished(int reason) {
-  if (reason == STACK_CUT) ledger_count(LEDGER_user_stack_cut);
-  if (reason == STACK_FAILED) ledger_count(LEDGER_user_stack_failed);
-  if (reason == STACK_PENDING) ledger_count(LEDGER_user_stack_pending);
-  if (reason == STACK_LEFT_OUT) ledger_count(LEDGER_user_stack_left_out);
-  if (reason == STACK_NO_ROWS) ledger_count(LEDGER_user_stack_no_rows);
-  if (reason == STACK_UNSUPPORTED) ledger_count(LEDGER_user_stack_unsupported);
-  if (reason == STACK_UNREADABLE) ledger_count(LEDGER_user_stack_unreadable);
-  if (reason == STACK_NOT_CODE) ledger_count(LEDGER_user_stack_not_code);
 }

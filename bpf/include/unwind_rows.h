@@ -12,9 +12,10 @@
 //   rows of that page, by address ──▶ rule: how to find the caller
 //
 // Spaces, page tables and rows lie in one store of 32-bit words: shards of
-// 1 MiB that are added when they are needed, each of blocks of 32 KiB. What is
-// searched lies within one block, so that a search is a walk inside one map
-// value and no lookup for each step.
+// 4 MiB that are added when they are needed (the kernel waits for a grace
+// period of RCU at each), each of blocks of 32 KiB. What is searched lies
+// within one block, so that a search is a walk inside one map value and no
+// lookup for each step.
 #pragma once
 
 #include <linux/types.h>
@@ -26,9 +27,9 @@
 #endif
 
 #define UNWIND_BLOCK_WORDS 8192  // 32 KiB: one value of a shard's array
-#define UNWIND_SHARD_BLOCKS 32   // 1 MiB: one array
+#define UNWIND_SHARD_BLOCKS 128  // 4 MiB: one array
 #define UNWIND_SHARD_WORDS (UNWIND_BLOCK_WORDS * UNWIND_SHARD_BLOCKS)
-#define UNWIND_MAX_SHARDS 1024
+#define UNWIND_MAX_SHARDS 256
 #define UNWIND_PAGE_BITS 16  // code addresses that one page entry stands for
 #define UNWIND_MAX_RULES 65536
 #define UNWIND_MAX_OBJECTS 16384
@@ -153,6 +154,8 @@ struct unwind_space {
   __u32 any_image;  // found in /proc, which tells neither: both are unknown
   __u32 word;
   __u32 count;
+  __u32 era;  // in which it was published: nothing is known from an earlier one
+  __u32 reserved;
 };
 
 // Searches. Without a branch, and with indices that cannot leave the block: the
@@ -216,4 +219,4 @@ UNWIND_ASSERT(sizeof(struct unwind_rule) == 20, "no padding");
 UNWIND_ASSERT(sizeof(struct unwind_object) == 16, "no padding");
 UNWIND_ASSERT(sizeof(struct unwind_mapping) == 4 * UNWIND_MAPPING_WORDS,
               "no padding");
-UNWIND_ASSERT(sizeof(struct unwind_space) == 24, "no padding");
+UNWIND_ASSERT(sizeof(struct unwind_space) == 32, "no padding");

@@ -124,9 +124,9 @@ Status set_ready_fd(CommonOptions& common, std::string_view value) {
   return {};
 }
 
-// A store is made of pieces of 1 MiB, at most 1,024 of them
+// A store is made of pieces of 4 MiB, at most 256 of them
 // (bpf/include/unwind_rows.h).
-constexpr std::uint64_t least_unwind_bytes = 1U << 20;
+constexpr std::uint64_t least_unwind_bytes = 4U << 20;
 constexpr std::uint64_t most_unwind_bytes = 1U << 30;
 
 constexpr std::array<std::pair<std::string_view, Unwind>, 4> unwind_modes{

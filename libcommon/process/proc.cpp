@@ -78,6 +78,19 @@ Result<std::uint32_t> last_number_of(std::string_view status,
   return fail(ErrorKind::runtime, "malformed /proc/PID/status");
 }
 
+// The directories of /proc that have numbers for names.
+Result<std::vector<std::uint32_t>> list_numbers(const std::string& path) {
+  std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(path.c_str()), ::closedir);
+  if (!dir) return fail_errno(fmt::format("cannot list {}", path));
+  std::vector<std::uint32_t> pids;
+  while (const auto* entry = ::readdir(dir.get())) {
+    auto pid = parse_number(entry->d_name, 1, UINT32_MAX);
+    if (pid) pids.push_back(static_cast<std::uint32_t>(*pid));
+  }
+  std::ranges::sort(pids);
+  return pids;
+}
+
 }  // namespace
 
 std::vector<MapsLine> parse_maps(std::string_view text) {
@@ -144,15 +157,11 @@ bool is_gone(std::uint32_t pid) {
 }
 
 Result<std::vector<std::uint32_t>> list_processes() {
-  std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir("/proc"), ::closedir);
-  if (!dir) return fail_errno("cannot list /proc");
-  std::vector<std::uint32_t> pids;
-  while (const auto* entry = ::readdir(dir.get())) {
-    auto pid = parse_number(entry->d_name, 1, UINT32_MAX);
-    if (pid) pids.push_back(static_cast<std::uint32_t>(*pid));
-  }
-  std::ranges::sort(pids);
-  return pids;
+  return list_numbers("/proc");
+}
+
+Result<std::vector<std::uint32_t>> list_threads(std::uint32_t pid) {
+  return list_numbers(fmt::format("/proc/{}/task", pid));
 }
 
 }  // namespace sightline::process

@@ -60,5 +60,8 @@ bool is_gone(std::uint32_t pid);
 
 // Every process there is now, ascending. Fails with errno (no /proc).
 Result<std::vector<std::uint32_t>> list_processes();
+// Every thread of a process, ascending. Fails with errno: ENOENT when it is
+// gone.
+Result<std::vector<std::uint32_t>> list_threads(std::uint32_t pid);
 
 }  // namespace sightline::process

@@ -147,7 +147,7 @@ Table::Current Table::current(std::uint32_t pid) {
   auto lives = lives_.find(pid);
   if (lives == lives_.end() || lives->second.empty()) return {};
   auto& image = *lives->second.back().images.back();
-  if (!inherit_space(image)) return {};
+  if (!inherit_space(image) || image.checked_ns < lost_ns_) return {};
   return {image.space.get(), image.root};
 }
 
@@ -192,13 +192,27 @@ Table::Image& Table::image_of(Seen& seen) {
     return *undecided_;
   }
   auto exec_id = seen.report.key.exec_id;
-  // Two execs in one image: the record of the second was lost.
   if (image->exec_id != 0 && image->exec_id != exec_id) {
-    image = std::make_shared<Image>();
+    image = image_of_lost_exec(seen.report, *image);
   }
   image->exec_id = exec_id;
   seen.image = std::move(image);
   return *seen.image;
+}
+
+// Two execs in one image: the record of the second was lost. What it maps only
+// /proc can tell, if it still runs.
+std::shared_ptr<Table::Image> Table::image_of_lost_exec(const ImageSeen& report,
+                                                        const Image& before) {
+  const auto pid = report.key.pid;
+  bool is_next = &before == current_life(pid).images.back().get() &&
+                 report.key.exec_id > before.exec_id;
+  if (!is_next || !is_same_process(report)) return std::make_shared<Image>();
+  on_exec(pid, report.time_ns);
+  auto image = current_life(pid).images.back();
+  image->space.reset();
+  take_snapshot(read_maps(pid), *image);
+  return image;
 }
 
 // After a loss: what /proc shows now is put over what was known; where they
@@ -254,6 +268,9 @@ Table::Current Table::current(const ImageKey& key) {
   at->second.used_ns = monotonic_ns();
   auto& image = image_of(at->second);
   if (!inherit_space(image)) return {};
+  if (image.checked_ns < lost_ns_ && !recheck(key, at->second, image)) {
+    return {};
+  }
   return {image.space.get(), image.root};
 }
 

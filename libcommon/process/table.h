@@ -58,7 +58,7 @@ class Table {
   void on_told(std::uint64_t until_ns) { told_ns_ = until_ns; }
 
   // Side-band records are missing before this time: what is mapped is compared
-  // with /proc before it is believed again.
+  // with /proc before it is believed again, and is unknown until then.
   void on_lost(std::uint64_t time_ns) { lost_ns_ = time_ns; }
 
   // The kernel half reports an image. To be called as soon as the report
@@ -141,6 +141,8 @@ class Table {
 
   Life& current_life(std::uint32_t pid);
   Image& image_of(Seen& seen);
+  std::shared_ptr<Image> image_of_lost_exec(const ImageSeen& report,
+                                            const Image& before);
   std::shared_ptr<Image> image_at(std::uint32_t pid, std::uint64_t time_ns);
   using Maps = Result<std::vector<MapsLine>>;
   void take_snapshot(const Maps& maps, Image& image);

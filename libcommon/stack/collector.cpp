@@ -53,35 +53,33 @@ process::MapsLine line_of(const perf::MmapRecord& record) {
 }
 
 // A stack that is not whole: how its last frame says so, and under what name it
-// is counted when this half finds it out (LEDGER_COUNT: the kernel half does).
+// is counted (LEDGER_COUNT: the kernel half has counted it).
 struct Unfinished {
   stack_reason reason;
   Reason shown;
-  ledger_index counted;
+  ledger_index user;
+  ledger_index kernel;
 };
 constexpr Unfinished unfinished[] = {
-    {STACK_CUT, Reason::stack_cut, LEDGER_user_stack_cut},
-    {STACK_PENDING, Reason::unwind_pending, LEDGER_user_stack_pending},
-    {STACK_LEFT_OUT, Reason::unwind_left_out, LEDGER_user_stack_left_out},
-    {STACK_NO_ROWS, Reason::no_unwind_info, LEDGER_user_stack_no_rows},
+    {STACK_CUT, Reason::stack_cut, LEDGER_user_stack_cut,
+     LEDGER_kernel_stack_cut},
+    {STACK_FAILED, Reason::stack_failed, LEDGER_user_stack_failed,
+     LEDGER_kernel_stack_failed},
+    {STACK_NESTED, Reason::stack_failed, LEDGER_COUNT, LEDGER_COUNT},
+    {STACK_GUEST, Reason::guest, LEDGER_COUNT, LEDGER_COUNT},
+    {STACK_PENDING, Reason::unwind_pending, LEDGER_user_stack_pending,
+     LEDGER_COUNT},
+    {STACK_LEFT_OUT, Reason::unwind_left_out, LEDGER_user_stack_left_out,
+     LEDGER_COUNT},
+    {STACK_NO_ROWS, Reason::no_unwind_info, LEDGER_user_stack_no_rows,
+     LEDGER_COUNT},
     {STACK_UNSUPPORTED, Reason::unwind_unsupported,
-     LEDGER_user_stack_unsupported},
-    {STACK_UNREADABLE, Reason::stack_unreadable, LEDGER_user_stack_unreadable},
-    {STACK_NOT_CODE, Reason::stack_not_code, LEDGER_user_stack_not_code},
-    {STACK_FAILED, Reason::stack_failed, LEDGER_COUNT},
-    {STACK_NESTED, Reason::stack_failed, LEDGER_COUNT},
+     LEDGER_user_stack_unsupported, LEDGER_COUNT},
+    {STACK_UNREADABLE, Reason::stack_unreadable, LEDGER_user_stack_unreadable,
+     LEDGER_COUNT},
+    {STACK_NOT_CODE, Reason::stack_not_code, LEDGER_user_stack_not_code,
+     LEDGER_COUNT},
 };
-
-// Null for a stack that is whole, or was not asked for.
-const Unfinished* find_unfinished(stack_reason reason) {
-  const auto* at = std::ranges::find(unfinished, reason, &Unfinished::reason);
-  return at == std::end(unfinished) ? nullptr : at;
-}
-
-Reason why_not_whole(stack_reason reason) {
-  const auto* found = find_unfinished(reason);
-  return found == nullptr ? Reason::none : found->shown;
-}
 
 // 0 and -1: a process that our PID namespace does not show (perf_event_pid,
 // kernel/events/core.c).
@@ -117,6 +115,7 @@ struct Apply {
   void operator()(const perf::LostRecord& lost) const {
     ledger[LEDGER_sideband_lost] += lost.count;
     table.on_lost(lost.id.time_ns);
+    if (spaces != nullptr) spaces->on_lost();
   }
   void operator()(const perf::ThrottleRecord&) const {}
 };
@@ -243,10 +242,6 @@ void Collector::on_copy(std::span<const std::byte> record) {
 Status Collector::walk_copies() {
   return copies_.walk(
       [this](std::uint64_t hash, const unwind::WalkedStack& stack) {
-        const auto* found = find_unfinished(stack.reason);
-        if (found != nullptr && found->counted != LEDGER_COUNT) {
-          ++own_[found->counted];
-        }
         dictionary_.add(hash, stack.reason, stack.frames);
       });
 }
@@ -285,8 +280,8 @@ void Collector::add_row(const sample_key& key, const sample_value& value) {
   }
   std::vector<std::uint64_t> frames;
   auto lost_before = own_[LEDGER_stack_missing];
-  append_user(key, frames);
-  append_kernel(key, frames);
+  append_user(key, value.count, frames);
+  append_kernel(key, value.count, frames);
   bool missing = own_[LEDGER_stack_missing] != lost_before;
   own_[LEDGER_stack_missing] = lost_before + (missing ? value.count : 0);
   profile_.add({.process = process_of(key),
@@ -339,10 +334,23 @@ FrameId Collector::locate_user(const process::ImageKey& image,
   return profile_.frames().intern({found.object, found.reason, found.offset});
 }
 
-void Collector::append_user(const sample_key& key,
+// How the stack's last frame says so; none for a stack that is whole, or was
+// not asked for.
+Reason Collector::count_unfinished(stack_reason reason, stack_side side,
+                                   std::uint64_t samples) {
+  const auto* found =
+      std::ranges::find(unfinished, reason, &Unfinished::reason);
+  if (found == std::end(unfinished)) return Reason::none;
+  auto counted = side == STACK_USER ? found->user : found->kernel;
+  if (counted != LEDGER_COUNT) own_[counted] += samples;
+  return found->shown;
+}
+
+void Collector::append_user(const sample_key& key, std::uint64_t samples,
                             std::vector<std::uint64_t>& frames) {
   if (key.user_hash < STACK_REASONS) {
-    auto reason = why_not_whole(static_cast<stack_reason>(key.user_hash));
+    auto reason = count_unfinished(static_cast<stack_reason>(key.user_hash),
+                                   STACK_USER, samples);
     if (reason == Reason::none) return;
     frames.push_back(frame_for(process::no_object, reason, 0));
     return;
@@ -352,13 +360,14 @@ void Collector::append_user(const sample_key& key,
     frames.push_back(frame_for(process::no_object, Reason::stack_lost, 0));
     return;
   }
-  append_walked(image_of(key), *stack, frames);
+  auto reason = count_unfinished(stack->reason, STACK_USER, samples);
+  append_walked(image_of(key), *stack, reason, frames);
 }
 
 // Where the mapping of a frame changed in the epoch, the walk may have gone by
 // what lay there before or after: its callers are not to be trusted.
 void Collector::append_walked(const process::ImageKey& image,
-                              const Dictionary::Stack& stack,
+                              const Dictionary::Stack& stack, Reason unfinished,
                               std::vector<std::uint64_t>& frames) {
   std::vector<FrameId> located;
   const auto& addresses = stack.addresses;
@@ -370,35 +379,33 @@ void Collector::append_walked(const process::ImageKey& image,
     certain =
         profile_.frames().at(located.back()).reason != Reason::mapping_changed;
   }
-  if (auto reason = why_not_whole(stack.reason);
-      certain && reason != Reason::none) {
-    located.push_back(frame_for(process::no_object, reason, 0));
+  if (certain && unfinished != Reason::none) {
+    located.push_back(frame_for(process::no_object, unfinished, 0));
   }
   frames.insert(frames.end(), located.rbegin(), located.rend());
 }
 
-void Collector::append_kernel(const sample_key& key,
+void Collector::append_kernel(const sample_key& key, std::uint64_t samples,
                               std::vector<std::uint64_t>& frames) {
-  using process::kernel_object;
-  if (key.kernel_hash == STACK_GUEST) {
-    frames.push_back(frame_for(kernel_object, Reason::guest, 0));
+  const auto mark = [&](stack_reason reason) {
+    auto shown = count_unfinished(reason, STACK_KERNEL, samples);
+    // The user side says so for both.
+    if (shown == Reason::none || reason == STACK_NESTED) return;
+    frames.push_back(frame_for(process::kernel_object, shown, 0));
+  };
+  if (key.kernel_hash < STACK_REASONS) {
+    return mark(static_cast<stack_reason>(key.kernel_hash));
   }
-  if (key.kernel_hash == STACK_FAILED) {
-    frames.push_back(frame_for(kernel_object, Reason::stack_failed, 0));
-  }
-  if (key.kernel_hash < STACK_REASONS) return;
   auto stack = stack_of(key.kernel_hash);
   if (!stack) {
-    frames.push_back(frame_for(kernel_object, Reason::stack_lost, 0));
+    frames.push_back(frame_for(process::kernel_object, Reason::stack_lost, 0));
     return;
   }
-  if (stack->reason == STACK_CUT) {
-    frames.push_back(frame_for(kernel_object, Reason::stack_cut, 0));
-  }
+  mark(stack->reason);
   const auto& addresses = stack->addresses;
   for (std::size_t i = addresses.size(); i-- > 0;) {
     auto address = addresses[i] - (i > 0 ? 1 : 0);
-    frames.push_back(frame_for(kernel_object, Reason::none, address));
+    frames.push_back(frame_for(process::kernel_object, Reason::none, address));
   }
 }
 

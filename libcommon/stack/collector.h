@@ -105,11 +105,15 @@ class Collector {
   Status advance_unwinding(std::uint64_t applied_ns);
   void read_sideband(std::uint64_t until_ns);
   void add_row(const sample_key& key, const sample_value& value);
-  void append_user(const sample_key& key, std::vector<std::uint64_t>& frames);
+  symbol::Reason count_unfinished(stack_reason reason, stack_side side,
+                                  std::uint64_t samples);
+  void append_user(const sample_key& key, std::uint64_t samples,
+                   std::vector<std::uint64_t>& frames);
   void append_walked(const process::ImageKey& image,
-                     const Dictionary::Stack& stack,
+                     const Dictionary::Stack& stack, symbol::Reason unfinished,
                      std::vector<std::uint64_t>& frames);
-  void append_kernel(const sample_key& key, std::vector<std::uint64_t>& frames);
+  void append_kernel(const sample_key& key, std::uint64_t samples,
+                     std::vector<std::uint64_t>& frames);
   ProcessId process_of(const sample_key& key);
   std::optional<Dictionary::Stack> stack_of(std::uint64_t hash);
   FrameId locate_user(const process::ImageKey& image, std::uint64_t address);

@@ -24,24 +24,25 @@ std::uint64_t thread_cpu_ns() {
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-Rows rows_of(const symbol::ElfFile& file, const BuildJob& job) {
-  auto rows = build_rows(file);
+Rows rows_of(const symbol::ElfFile& file, const BuildJob& job,
+             const RowLimits& limits) {
+  auto rows = build_rows(file, nullptr, limits);
   if (rows.functions > 0) return rows;
   auto debug =
       symbol::find_debug_file(file, {.root = job.root.get(), .path = job.path});
   if (!debug) return rows;
   auto opened = symbol::ElfFile::open(std::move(debug->fd));
-  return opened ? build_rows(file, &*opened) : rows;
+  return opened ? build_rows(file, &*opened, limits) : rows;
 }
 
 }  // namespace
 
-Built build(BuildJob job) {
+Built build(BuildJob job, const RowLimits& limits) {
   auto start = thread_cpu_ns();
   Built built{.object = job.object};
   auto file = symbol::ElfFile::open(std::move(job.file));
   if (file) {
-    built.rows = rows_of(*file, job);
+    built.rows = rows_of(*file, job, limits);
   } else {
     built.rows.reason = file.error();
   }
@@ -132,7 +133,7 @@ void Builder::work(Shared& shared) {
     auto job = std::move(shared.jobs.front());
     shared.jobs.pop_front();
     lock.unlock();
-    auto built = build(std::move(job));
+    auto built = build(std::move(job), {.abandoned = &shared.ends});
     lock.lock();
     shared.done.push_back(std::move(built));
     ::eventfd_write(shared.ready.get(), 1);

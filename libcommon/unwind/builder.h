@@ -5,6 +5,7 @@
 
 #include <sys/eventfd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -38,7 +39,7 @@ struct Built {
 
 // Makes the rows of a job here and now. Where the program has no call frame
 // information itself, its separate debug file is asked.
-Built build(BuildJob job);
+Built build(BuildJob job, const RowLimits& limits = {});
 
 // All members are to be called from one thread.
 class Builder {
@@ -77,7 +78,7 @@ class Builder {
     std::condition_variable finished = {};  // one of them
     std::deque<BuildJob> jobs = {};
     std::vector<Built> done = {};
-    bool ends = false;
+    std::atomic<bool> ends = false;
   };
   explicit Builder(std::unique_ptr<Shared> shared)
       : shared_(std::move(shared)) {}

@@ -51,19 +51,20 @@ Result<std::unique_ptr<Loader>> Loader::open(Store store, process::Table& table,
   return loader;
 }
 
-Status Loader::load(std::span<const std::uint32_t> pids) {
-  for (auto pid : pids) {
-    table_.preload(pid);
-    spaces_->follow(pid);
-  }
-  SL_CHECK(spaces_->publish(UINT64_MAX));
-  return rows_->build_waiting(UINT64_MAX);
+Status Loader::load(std::span<const std::uint32_t> pids,
+                    std::uint64_t deadline_ns) {
+  unvisited_.assign(pids.begin(), pids.end());
+  return visit_until(deadline_ns);
 }
 
 Status Loader::load_all(std::uint64_t deadline_ns) {
   for (const auto& process : running_processes(deadline_ns)) {
     unvisited_.push_back(process.pid);
   }
+  return visit_until(deadline_ns);
+}
+
+Status Loader::visit_until(std::uint64_t deadline_ns) {
   while (!unvisited_.empty() && monotonic_ns() < deadline_ns) {
     SL_CHECK(visit_next(UINT64_MAX));
     SL_CHECK(rows_->build_waiting(deadline_ns));

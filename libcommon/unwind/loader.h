@@ -26,8 +26,10 @@ class Loader {
                                               process::Table& table,
                                               process::Objects& objects);
 
-  // Chosen processes: all their rows are in place when it returns.
-  Status load(std::span<const std::uint32_t> pids);
+  // Chosen processes: all their rows are in place when it returns, except for
+  // what takes longer than until `deadline_ns` (CLOCK_MONOTONIC), which is
+  // loaded while the tool runs. Takes longer than that by one object.
+  Status load(std::span<const std::uint32_t> pids, std::uint64_t deadline_ns);
 
   // What runs now, busiest first. Whatever is not in place at `deadline_ns`
   // (CLOCK_MONOTONIC) is loaded while the tool runs. Takes longer than that by
@@ -70,6 +72,7 @@ class Loader {
   Loader(Store store, process::Table& table)
       : store_(std::move(store)), table_(table) {}
 
+  Status visit_until(std::uint64_t deadline_ns);
   Status visit_next(std::uint64_t applied_ns);
   Status visit_more(std::uint64_t applied_ns);
 

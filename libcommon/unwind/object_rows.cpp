@@ -140,6 +140,7 @@ Status ObjectRows::publish(const Built& built) {
   if (rows.functions > 0) {
     bool fits = SL_TRY(store_->publish(at->second, rows));
     slot.state = fits ? UNWIND_LOADED : UNWIND_LEFT_OUT;
+    slot.words = fits ? 0 : Store::words_of(rows);
     if (!fits) left_out_.emplace(objects_->name(built.object));
     (fits ? summary_.objects : summary_.left_out) += 1;
     summary_.functions += fits ? rows.functions : 0;
@@ -177,10 +178,13 @@ Status ObjectRows::drop_unused(std::uint64_t now_ns) {
   return {};
 }
 
-// What had no room may have it now.
+// What had no room may have it now. To make the rows of all of them, again and
+// again, for nothing would cost more than they are worth.
 Status ObjectRows::ask_again() {
+  auto room = store_->free_words();
   for (auto& [number, slot] : slots_) {
-    if (slot.state != UNWIND_LEFT_OUT) continue;
+    if (slot.state != UNWIND_LEFT_OUT || slot.words > room) continue;
+    room -= slot.words;
     slot.state = UNWIND_PENDING;
     SL_CHECK(store_->set_state(number, UNWIND_PENDING));
     wanted_.push_back(slot.object);

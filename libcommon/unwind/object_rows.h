@@ -89,6 +89,7 @@ class ObjectRows {
     unwind_object_state state = UNWIND_PENDING;
     std::uint32_t uses = 0;
     std::uint64_t unused_since_ns = 0;
+    std::uint64_t words = 0;  // that there was no room for
   };
 
   ObjectRows(Store& store, process::Objects& objects, Builder builder)

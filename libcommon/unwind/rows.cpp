@@ -94,22 +94,23 @@ class RowWriter {
 class RowBuilder {
  public:
   RowBuilder(const ElfFile& object, const FrameIndex& index, Rows& into,
-             std::uint64_t most_rows)
+             const RowLimits& limits)
       : index_(index),
         into_(into),
         object_(object),
+        limits_(limits),
         difference_(difference_at(index.functions.front().start)),
-        writer_(into, index.functions.front().start - difference_, most_rows),
+        writer_(into, index.functions.front().start - difference_, limits.most_rows),
         cies_(index.section),
         program_(index.section) {
-    into_.rows.reserve(std::min(index.functions.size() * 8, most_rows));
+    into_.rows.reserve(std::min(index.functions.size() * 8, limits.most_rows));
   }
 
   void build() {
     const std::uint64_t start = std::uint64_t{into_.first_page}
                                 << UNWIND_PAGE_BITS;
     for (const Function& function : index_.functions) {
-      if (writer_.full()) break;
+      if (writer_.full() || is_abandoned()) break;
       if (!enter_segment(function)) continue;
       if (function.end() - difference_ - start > most_code) {
         into_.reason = Reason::unwind_info_large;
@@ -123,6 +124,10 @@ class RowBuilder {
   }
 
  private:
+  [[nodiscard]] bool is_abandoned() const {
+    return limits_.abandoned != nullptr && limits_.abandoned->load();
+  }
+
   // Address less place in the file. The index has no functions but those in
   // executable segments.
   [[nodiscard]] std::uint64_t difference_at(std::uint64_t address) const {
@@ -178,6 +183,7 @@ class RowBuilder {
   const FrameIndex& index_;
   Rows& into_;
   const ElfFile& object_;
+  const RowLimits& limits_;
   std::uint64_t difference_;  // of addresses and places in this segment
   RowWriter writer_;
   CieCache cies_;
@@ -200,7 +206,7 @@ Rows build_rows(const ElfFile& object, const ElfFile* debug,
   }
   rows.malformed = index->malformed;
   rows.reason = index->reason;
-  RowBuilder(object, *index, rows, limits.most_rows).build();
+  RowBuilder(object, *index, rows, limits).build();
   rows.unsupported = static_cast<std::uint64_t>(
       std::ranges::count(rows.rows, UNWIND_RULE_UNSUPPORTED, unwind_row_rule));
   rows.pages.shrink_to_fit();

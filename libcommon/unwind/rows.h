@@ -4,6 +4,7 @@
 // told by its offset in the file: that is all that a mapping tells of it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -38,6 +39,9 @@ struct Rows {
 struct RowLimits {
   std::uint64_t most_rows = 16U << 20;
   std::uint64_t most_section_bytes = 256U << 20;
+  // Once it is true nobody wants them any more: what there is so far comes back.
+  // Null: they are made to the end.
+  const std::atomic<bool>* abandoned = nullptr;
 };
 
 // Reads an object's call frame information. `debug` is its separate debug file

@@ -145,13 +145,16 @@ unwind_space Spaces::space_for(const Process& process) {
           .exec_id = process.exec_id,
           .any_image = process.start_ns == 0,
           .word = extent.word,
-          .count = extent.words / UNWIND_MAPPING_WORDS};
+          .count = extent.words / UNWIND_MAPPING_WORDS,
+          .era = 0,  // the store's
+          .reserved = 0};
 }
 
 // What an exec has mapped is published when it is known which image that is.
 Status Spaces::publish(std::uint32_t pid, Process& process) {
   if (process.replaced) return {};
-  auto now = table_.current(pid);
+  const process::ImageKey key{pid, process.exec_id, process.start_ns};
+  auto now = key.start_ns == 0 ? table_.current(pid) : table_.current(key);
   if (now.space == nullptr) return {};
   std::vector<std::uint32_t> slots;
   auto mappings = SL_TRY(mappings_of(pid, now, slots));

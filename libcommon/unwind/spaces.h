@@ -28,11 +28,13 @@ class Spaces {
   Spaces(const Spaces&) = delete;
   Spaces& operator=(const Spaces&) = delete;
 
-  // Side-band records, in the order of their time.
+  // Side-band records, in the order of their time. After a loss a process is
+  // published anew when somebody follows it or says that it maps something.
   void on_fork(std::uint32_t pid, std::uint32_t parent);
   void on_exec(std::uint32_t pid, std::uint64_t time_ns);
   void on_map(std::uint32_t pid);
   void on_exit(std::uint32_t pid);
+  void on_lost() { store_.forget_spaces(); }
 
   // From now on this process's mappings are published. `seen`: the image that
   // the kernel half met; until the side-band has told what happened before it,

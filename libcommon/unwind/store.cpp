@@ -139,8 +139,14 @@ std::optional<Extent> Store::room(std::uint32_t words, bool in_one_block) {
   }
 }
 
-// An extent that goes over several shards is written shard by shard.
-Status Store::write(std::uint32_t word, const void* from, std::size_t bytes) {
+std::uint64_t Store::free_words() const {
+  return most_shards_ * shard_words - arena_.used();
+}
+
+// An extent that goes over several shards is written shard by shard. False
+// where we have no memory for it.
+Result<bool> Store::write(std::uint32_t word, const void* from,
+                          std::size_t bytes) {
   const auto* data = static_cast<const char*>(from);
   while (bytes > 0) {
     const std::size_t shard = word / UNWIND_SHARD_WORDS;
@@ -148,6 +154,7 @@ Status Store::write(std::uint32_t word, const void* from, std::size_t bytes) {
     if (shard != window_shard_) {
       void* at = ::mmap(nullptr, shard_bytes, PROT_READ | PROT_WRITE,
                         MAP_SHARED, shards_[shard].get(), 0);
+      if (at == MAP_FAILED && errno == ENOMEM) return false;
       if (at == MAP_FAILED) return fail_errno("cannot map unwind rows");
       window_ = UniqueMapping(at, shard_bytes);
       window_shard_ = shard;
@@ -158,7 +165,7 @@ Status Store::write(std::uint32_t word, const void* from, std::size_t bytes) {
     bytes -= part;
     word += static_cast<std::uint32_t>(part / 4);
   }
-  return {};
+  return true;
 }
 
 // What is mapped counts as memory of the tool.
@@ -174,16 +181,16 @@ Result<bool> Store::publish(std::uint32_t id, const Rows& rows) {
   auto table = fits && !pages.empty()
                    ? room(static_cast<std::uint32_t>(2 * pages.size()), false)
                    : std::nullopt;
-  if (!table) {
-    close_window();
+  if (table) object.extents.push_back(*table);
+  bool written = table && SL_TRY(write(table->word, pages.data(),
+                                       pages.size() * sizeof(pages[0])));
+  close_window();
+  if (!written) {
     // No program has seen them.
     for (const auto& extent : object.extents) arena_.free(extent);
     SL_CHECK(set_state(id, UNWIND_LEFT_OUT));
     return false;
   }
-  object.extents.push_back(*table);
-  SL_CHECK(write(table->word, pages.data(), pages.size() * sizeof(pages[0])));
-  close_window();
   unwind_object published{.pages_word = table->word,
                           .page_count = static_cast<__u32>(pages.size()),
                           .first_page = rows.first_page,
@@ -232,7 +239,10 @@ Result<bool> Store::write_group(const Rows& rows, std::span<const Page> group,
     if (!found) return false;
     extent = *found;
     object.extents.push_back(extent);
-    SL_CHECK(write(extent.word, words.data(), words.size() * sizeof(words[0])));
+    if (!SL_TRY(write(extent.word, words.data(),
+                      words.size() * sizeof(words[0])))) {
+      return false;
+    }
   }
   object.rows += words.size();
   auto at = extent.word;
@@ -265,16 +275,20 @@ Result<std::optional<Extent>> Store::add_mappings(
       static_cast<std::uint32_t>(mappings.size() * UNWIND_MAPPING_WORDS);
   auto extent = room(words, true);
   if (!extent) return std::nullopt;
-  SL_CHECK(write(extent->word, mappings.data(), mappings.size_bytes()));
+  bool written =
+      SL_TRY(write(extent->word, mappings.data(), mappings.size_bytes()));
   close_window();
-  return extent;
+  if (written) return extent;
+  arena_.free(*extent);
+  return std::nullopt;
 }
 
 void Store::release(const Extent& mappings) {
   fresh_.extents.push_back(mappings);
 }
 
-Status Store::put_space(std::uint32_t pid, const unwind_space& space) {
+Status Store::put_space(std::uint32_t pid, unwind_space space) {
+  space.era = *maps_.era;
   if (bpf_map_update_elem(maps_.spaces, &pid, &space, BPF_ANY) == 0) return {};
   if (errno != E2BIG) return fail_errno("cannot store a process's mappings");
   ++spaces_refused_;

@@ -20,12 +20,13 @@
 
 namespace sightline::unwind {
 
-// Descriptors of the kernel half's maps; not owned.
+// Descriptors of the kernel half's maps, and its era; not owned.
 struct StoreMaps {
-  int store = -1;    // array of shards
-  int objects = -1;  // unwind_object, by id
-  int rules = -1;    // unwind_rule, by index
-  int spaces = -1;   // unwind_space, by PID
+  int store = -1;                // array of shards
+  int objects = -1;              // unwind_object, by id
+  int rules = -1;                // unwind_rule, by index
+  int spaces = -1;               // unwind_space, by PID
+  std::uint32_t* era = nullptr;  // unwind_era
 };
 
 // Not thread-safe; move-only.
@@ -43,6 +44,14 @@ class Store {
   // room. Fails only when the kernel refuses.
   Result<bool> publish(std::uint32_t object, const Rows& rows);
 
+  // Words that rows can be given, if they lie together: what can be had at
+  // most.
+  [[nodiscard]] std::uint64_t free_words() const;
+  // Words that these rows take, about.
+  static std::uint64_t words_of(const Rows& rows) {
+    return rows.rows.size() + 2 * rows.pages.size();
+  }
+
   // For objects without rows (pending, frame pointers, left out).
   Status set_state(std::uint32_t object, unwind_object_state state);
 
@@ -58,9 +67,12 @@ class Store {
 
   // Which mappings the process `pid` has. Replacing is atomic. No error when
   // the table of processes is full: then this one has none.
-  Status put_space(std::uint32_t pid, const unwind_space& space);
+  Status put_space(std::uint32_t pid, unwind_space space);
   // No error when there is none.
   void erase_space(std::uint32_t pid);
+
+  // Whatever was put until now is not believed any more.
+  void forget_spaces() { ++*maps_.era; }
 
   // Every program that ran when this was called last has ended since, so what
   // was given back before that call may be used again. To be called after each
@@ -107,7 +119,7 @@ class Store {
   Result<bool> write_group(const Rows& rows, std::span<const Page> group,
                            std::span<const std::uint32_t> numbers,
                            Object& object, std::vector<unwind_page>& pages);
-  Status write(std::uint32_t word, const void* from, std::size_t bytes);
+  Result<bool> write(std::uint32_t word, const void* from, std::size_t bytes);
   void close_window();
   Status put_object(std::uint32_t id, const unwind_object& object);
   void give_back(Object& object);

@@ -28,10 +28,12 @@ using Names = std::vector<std::string>;
 using Walk = std::function<Chain(const Place&, const LibdwUnwinder&)>;
 
 // Places where an unwinder may differ, and why. The frame before `parts_at` is
-// the last that it has right; both have the first one.
+// the last that it has right; both have the first one. `stopped`: it has none
+// behind that, and no wrong one.
 struct Exception {
   const char* what;
-  bool (*covers)(const Names& innermost_first, std::size_t parts_at);
+  bool (*covers)(const Names& innermost_first, std::size_t parts_at,
+                 bool stopped);
   bool is_rare = true;
 };
 
@@ -43,16 +45,16 @@ bool has(const Names& chain, std::string_view part) {
 constexpr Exception of_everyone[] = {
     {"a handler of an exception is being installed: the frames of the unwinder "
      "are written over with what the handler's is to find",
-     [](const Names& chain, std::size_t) {
+     [](const Names& chain, std::size_t, bool) {
        return has(chain, "_Unwind_RaiseException") ||
               has(chain, "_Unwind_Resume");
      }},
     {"longjmp: its call frame information is about where it leads to",
-     [](const Names& chain, std::size_t parts_at) {
+     [](const Names& chain, std::size_t parts_at, bool) {
        return parts_at == 1 && has(chain, "never_returns");
      }},
     {"longjmp has the stack pointer of where it leads to, and has not jumped",
-     [](const Names& chain, std::size_t parts_at) {
+     [](const Names& chain, std::size_t parts_at, bool) {
        return parts_at < chain.size() &&
               chain[parts_at - 1].starts_with("libc.so") &&
               chain[parts_at].contains("everything");
@@ -62,7 +64,7 @@ constexpr Exception of_everyone[] = {
 constexpr Exception of_libdw = {
     "a stub's resolver keeps its CFA in rbx, which libdw has lost when the "
     "function that it calls begins",
-    [](const Names& chain, std::size_t parts_at) {
+    [](const Names& chain, std::size_t parts_at, bool) {
       return chain[parts_at - 1].starts_with("ld-linux");
     }};
 
@@ -70,15 +72,15 @@ constexpr Exception of_libdw = {
 constexpr Exception of_rows[] = {
     {"a stub's resolver keeps its CFA in rbx while it looks the symbol up: "
      "told as unsupported",
-     [](const Names& chain, std::size_t parts_at) {
-       return parts_at >= 2 && parts_at < chain.size() &&
+     [](const Names& chain, std::size_t parts_at, bool stopped) {
+       return stopped && parts_at >= 2 && parts_at < chain.size() &&
               chain[parts_at - 1].starts_with("ld-linux") &&
               !chain[parts_at].starts_with("ld-linux");
      },
      false},
     {"longjmp, after it has changed the stack pointer: no rule says that that "
      "lies in a register",
-     [](const Names& chain, std::size_t parts_at) {
+     [](const Names& chain, std::size_t parts_at, bool) {
        return parts_at >= 1 && parts_at < chain.size() &&
               chain[parts_at - 1].starts_with("libc.so") &&
               chain[parts_at].find("jumps") != Names::value_type::npos;
@@ -121,8 +123,9 @@ void compare(const Place& place, const LibdwUnwinder& libdw,
   Names chain;
   for (std::uint64_t address : truth)
     chain.push_back(libdw.name(chain.empty() ? address : address - 1));
+  const bool stopped = there == found.end();
   auto covers = [&](const Exception& exception) {
-    return exception.covers(chain, parts_at);
+    return exception.covers(chain, parts_at, stopped);
   };
   auto why = std::ranges::find_if(unwinder.exceptions, covers);
   if (why != unwinder.exceptions.end()) {
@@ -130,7 +133,7 @@ void compare(const Place& place, const LibdwUnwinder& libdw,
     unwinder.found.rare += why->is_rare ? 1 : 0;
     return;
   }
-  ++unwinder.found.unexplained[describe(chain, parts_at, there == found.end())];
+  ++unwinder.found.unexplained[describe(chain, parts_at, stopped)];
 }
 
 std::uint64_t sum(const std::map<std::string, std::uint64_t>& counts) {

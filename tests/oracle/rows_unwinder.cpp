@@ -20,7 +20,7 @@ void RowsUnwinder::load(pid_t pid) {
   auto loader = unwind::Loader::open(std::move(*store), table_, objects_);
   if (!loader) throw std::runtime_error(loader.error().what);
   loader_ = std::move(*loader);
-  if (auto status = loader_->load(pids); !status)
+  if (auto status = loader_->load(pids, UINT64_MAX); !status)
     throw std::runtime_error(status.error().what);
   view_.emplace(loader_->store());
   walker_.emplace(*view_, true);

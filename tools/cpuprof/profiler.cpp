@@ -22,6 +22,7 @@
 #include "cli/program.h"
 #include "perf/cpus.h"
 #include "process/proc.h"
+#include "process/selection.h"
 
 namespace sightline::cpuprof {
 namespace {
@@ -35,6 +36,10 @@ constexpr std::uint64_t memlock_needed = 16U << 20;
 // runs. On a machine so busy that little is left of it, a little longer.
 constexpr std::uint64_t load_until_ns = 150 * ns_per_ms;
 constexpr std::uint64_t load_at_least_ns = 50 * ns_per_ms;
+// Chosen processes wait for their rows, which take some hundred milliseconds at
+// the most; a process that maps thousands of made-up programs shall not keep
+// the tool from starting.
+constexpr std::uint64_t load_chosen_ns = 5 * ns_per_second;
 
 cli::Needs needs_of(const Options& options) {
   return {.bpf = true,
@@ -190,16 +195,38 @@ Status Profiler::open_unwinding() {
                                    common.unwind_bytes, sampling_->mode()));
   SL_CHECK(sampling_->follow_images());
   auto& loader = *collector_->unwinding();
+  const auto now = monotonic_ns();
+  if (auto chosen = SL_TRY(chosen_processes())) {
+    SL_CHECK(loader.load(*chosen, now + load_chosen_ns));
+  } else {
+    SL_CHECK(loader.load_all(
+        std::max(open_ns_ + load_until_ns, now + load_at_least_ns)));
+  }
+  say_unwinding();
+  return {};
+}
+
+// What runs now of what the options choose; nullopt for the whole machine.
+Result<std::optional<std::vector<std::uint32_t>>> Profiler::chosen_processes()
+    const {
+  const auto& common = options_.common;
   std::vector<std::uint32_t> chosen(common.pids.begin(), common.pids.end());
   for (int tid : common.tids) {
     chosen.push_back(process::read_process_of(tid).value_or(0));
   }
   if (command_) chosen.push_back(static_cast<std::uint32_t>(command_->pid()));
-  auto until =
-      std::max(open_ns_ + load_until_ns, monotonic_ns() + load_at_least_ns);
-  SL_CHECK(chosen.empty() ? loader.load_all(until) : loader.load(chosen));
-  say_unwinding();
-  return {};
+  if (!chosen.empty()) return chosen;
+  process::Selection selection{.uid = common.uid};
+  if (!common.cgroup.empty()) {
+    selection.cgroup = SL_TRY(container::open_cgroup(common.cgroup)).path;
+  }
+  if (common.name) {
+    selection.comm = [&pattern = *common.name](std::string_view comm) {
+      return pattern.matches(comm);
+    };
+  }
+  if (selection.is_everything()) return std::nullopt;
+  return SL_TRY(process::select_processes(selection));
 }
 
 // What was too large is worth a word without -v.
@@ -223,14 +250,14 @@ void Profiler::say_unwinding() const {
   auto use = loader->use();
   note(fmt::format(
       "unwinding: {} objects, {} functions, {} rows ({} not expressible), {} "
-      "of "
-      "{} of kernel memory, built in {} of CPU; {} waiting, {} unreadable, {} "
-      "left out",
+      "of {} of kernel memory, built in {} of CPU; {} waiting, {} unreadable, "
+      "{} "
+      "left out, {} processes without room",
       format_count(loaded.objects), format_count(loaded.functions),
       format_count(loaded.rows), format_count(loaded.unsupported),
       format_bytes(use.used_bytes), format_bytes(use.shard_bytes),
       format_duration(loaded.build_cpu_ns), loaded.waiting, loaded.unreadable,
-      loaded.left_out));
+      loaded.left_out, use.spaces_refused));
 }
 
 void Profiler::open_names() {

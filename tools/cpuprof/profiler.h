@@ -69,6 +69,8 @@ class Profiler {
   void add_idle_samples(int cpu, std::uint64_t all);
   void note(const std::string& text) const;
   Status open_unwinding();
+  [[nodiscard]] Result<std::optional<std::vector<std::uint32_t>>>
+  chosen_processes() const;
   void say_unwinding() const;
   void say_left_out() const;
   void open_names();

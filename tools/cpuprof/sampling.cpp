@@ -218,7 +218,8 @@ unwind::StoreMaps Sampling::unwind_maps() const {
   return {.store = bpf::fd_of(maps.unwind_store),
           .objects = bpf::fd_of(maps.unwind_objects),
           .rules = bpf::fd_of(maps.unwind_rules),
-          .spaces = bpf::fd_of(maps.unwind_spaces)};
+          .spaces = bpf::fd_of(maps.unwind_spaces),
+          .era = &skeleton_->bss->unwind_era};
 }
 
 Status Sampling::start() {

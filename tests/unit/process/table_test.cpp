@@ -67,8 +67,8 @@ class TableTest : public testing::Test {
 };
 
 // This process as the kernel half would report it.
-ImageSeen own_image(std::uint64_t time_ns) {
-  auto seen = image(self, time_ns);
+ImageSeen own_image(std::uint64_t time_ns, std::uint32_t exec_id = 1) {
+  auto seen = image(self, time_ns, exec_id);
   auto stat = read_stat(self);
   EXPECT_TRUE(stat);
   seen.start_boottime_ns = stat->start_ticks * 10'000'000;
@@ -273,6 +273,30 @@ TEST_F(TableTest, AnExecWhoseRecordWasLostIsNotTheImageBefore) {
   auto second = see(image(somebody, 30, 2));
   EXPECT_EQ(at(first), "a");
   EXPECT_EQ(at(second), "[process exited]");
+}
+
+TEST_F(TableTest, WhatALivingProcessHasExecutedUnseenIsAskedOfProc) {
+  run(self, 10, "/bin/a");
+  auto first = see(own_image(monotonic_ns(), 1));
+  EXPECT_EQ(at(first), "a");
+  table_.on_lost(monotonic_ns());
+  auto second = see(own_image(monotonic_ns(), 2));
+  EXPECT_EQ(at(second, own_code()), own_name());
+  auto now = table_.current(second.key);
+  ASSERT_NE(now.space, nullptr);
+  EXPECT_EQ(table_.current(self).space, now.space) << "it is the current one";
+  EXPECT_EQ(at(first), "[mapping changed]") << "and the other has ended";
+}
+
+// Nobody is told what it maps until it was compared.
+TEST_F(TableTest, AfterALossWhatAProcessMapsIsNotKnown) {
+  run(somebody, 10, "/bin/a");
+  auto seen = see(image(somebody, 15));
+  EXPECT_NE(table_.current(somebody).space, nullptr);
+  EXPECT_NE(table_.current(seen.key).space, nullptr);
+  table_.on_lost(20);
+  EXPECT_EQ(table_.current(somebody).space, nullptr);
+  EXPECT_EQ(table_.current(seen.key).space, nullptr);
 }
 
 TEST_F(TableTest, ExecsOfALivingProcessAreForgotten) {

@@ -4,6 +4,11 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
 
 #include "base/clock.h"
 #include "base/units.h"
@@ -29,6 +34,16 @@ TEST(Build, AProgramHasRowsAndWhatIsNoneAReason) {
     EXPECT_EQ(built.rows.functions, 0U) << path;
     EXPECT_NE(built.rows.reason, symbol::Reason::none) << path;
   }
+}
+
+// Whoever ends does not wait for a program with millions of functions.
+TEST(Build, WhatNobodyWantsAnyMoreIsNotMadeToTheEnd) {
+  std::atomic<bool> abandoned = true;
+  auto built = build(job(5, "/bin/true"), {.abandoned = &abandoned});
+  EXPECT_EQ(built.rows.functions, 0U);
+  abandoned = false;
+  built = build(job(5, "/bin/true"), {.abandoned = &abandoned});
+  EXPECT_GT(built.rows.functions, 0U);
 }
 
 TEST(Builder, TellsWhenSomethingIsDone) {
@@ -65,6 +80,24 @@ TEST(Builder, WhatSomebodyWaitsForIsNext) {
   }
   ASSERT_EQ(done.size(), 45U);
   EXPECT_NE(done.back(), 49U);
+}
+
+// In a process that may have no more threads. Root always may.
+[[noreturn]] void build_without_a_thread() {
+  const rlimit none{.rlim_cur = 0, .rlim_max = 0};
+  auto builder = Builder::open();
+  bool limited = ::setrlimit(RLIMIT_NPROC, &none) == 0 &&
+                 (::getuid() != 0 || ::setuid(65534) == 0);
+  if (!limited || !builder) std::_Exit(2);
+  builder->add(job(5, "/bin/true"));
+  bool told = is_readable(builder->fd());
+  auto done = builder->take();
+  bool made = done.size() == 1 && done[0].rows.functions > 0;
+  std::_Exit(told && made ? 0 : 1);
+}
+
+TEST(Builder, MakesThemItselfWhereNoThreadCanBeHad) {
+  EXPECT_EXIT(build_without_a_thread(), ::testing::ExitedWithCode(0), "");
 }
 
 TEST(Builder, EndsWithJobsLeft) {

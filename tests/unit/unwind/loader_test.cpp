@@ -31,7 +31,7 @@ class LoaderTest : public testing::LoadingTest {
 TEST_F(LoaderTest, ChosenProcessesAreReadyWhenItReturns) {
   start();
   const std::uint32_t pids[] = {self_, no_process};
-  ASSERT_TRUE(loader_->load(pids));
+  ASSERT_TRUE(loader_->load(pids, UINT64_MAX));
   EXPECT_EQ(loader_->summary().waiting, 0U);
   auto published = loader_->spaces().published(self_);
   EXPECT_GE(published.size(), 3U);  // the test, the C library, the linker

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -51,9 +52,12 @@ class RealMaps {
     return Store::open({.store = store_.get(),
                         .objects = objects_.get(),
                         .rules = rules_.get(),
-                        .spaces = spaces_.get()},
+                        .spaces = spaces_.get(),
+                        .era = era_.get()},
                        most);
   }
+
+  [[nodiscard]] std::uint32_t era() const { return *era_; }
 
   // As the kernel half reads them; all zeros, or nothing, where there is none.
   [[nodiscard]] unwind_object object(std::uint32_t id) const {
@@ -94,6 +98,7 @@ class RealMaps {
   }
 
   UniqueFd store_, objects_, rules_, spaces_;
+  std::unique_ptr<std::uint32_t> era_ = std::make_unique<std::uint32_t>(0);
 };
 
 }  // namespace sightline::unwind::testing

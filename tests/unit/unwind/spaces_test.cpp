@@ -2,8 +2,11 @@
 // What the kernel half is told of each process. Needs the right to make maps.
 #include "unwind/spaces.h"
 
+#include <unistd.h>
+
 #include "base/units.h"
 #include "loading.h"
+#include "process/proc.h"
 
 namespace sightline::unwind {
 namespace {
@@ -99,6 +102,7 @@ TEST_F(SpacesTest, AnImageIsToldByStartAndExecIfTheyAreKnown) {
   process::ImageSeen seen;
   seen.key = {.pid = no_process, .exec_id = 7, .start_ns = 99};
   seen.time_ns = 50;
+  table_.see(seen);
   spaces_->follow(seen);
   // What happened before it was met is not known yet.
   EXPECT_FALSE(spaces_->publish(49).value());
@@ -108,6 +112,32 @@ TEST_F(SpacesTest, AnImageIsToldByStartAndExecIfTheyAreKnown) {
   EXPECT_EQ(space->any_image, 0U);
   EXPECT_EQ(space->start_ns, 99U);
   EXPECT_EQ(space->exec_id, 7U);
+}
+
+// What the side-band has not told may have changed what was published.
+TEST_F(SpacesTest, AfterALossNothingIsBelievedBeforeItIsPublishedAnew) {
+  const auto self = static_cast<std::uint32_t>(::getpid());
+  table_.preload(self);
+  spaces_->follow(self);
+  publish(no_process);
+  EXPECT_EQ(maps_->space(self)->era, maps_->era());
+  EXPECT_EQ(maps_->space(no_process)->era, maps_->era());
+  table_.on_lost(monotonic_ns());
+  spaces_->on_lost();
+  EXPECT_NE(maps_->space(self)->era, maps_->era());
+  EXPECT_NE(maps_->space(no_process)->era, maps_->era());
+  // One that lives is compared with /proc, one that is gone cannot be.
+  process::ImageSeen seen;
+  seen.key = {.pid = self, .exec_id = 1, .start_ns = 99};
+  seen.time_ns = monotonic_ns();
+  seen.start_boottime_ns =
+      process::read_stat(self)->start_ticks * process::ns_per_tick;
+  table_.see(seen);
+  spaces_->follow(seen);
+  spaces_->on_map(no_process);
+  ASSERT_TRUE(spaces_->publish(all).value());
+  EXPECT_EQ(maps_->space(self)->era, maps_->era());
+  EXPECT_NE(maps_->space(no_process)->era, maps_->era());
 }
 
 // A child may be forked while they are replaced, and a program may still be

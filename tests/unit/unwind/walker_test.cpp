@@ -34,7 +34,7 @@ class WalkerTest : public testing::LoadingTest {
     auto loader = Loader::open(open(32 * one_shard), table_, objects_);
     ASSERT_TRUE(loader);
     loader_ = std::move(*loader);
-    ASSERT_TRUE(loader_->load(pids));
+    ASSERT_TRUE(loader_->load(pids, UINT64_MAX));
   }
   void TearDown() override {
     if (child_ > 0) {

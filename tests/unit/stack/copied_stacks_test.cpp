@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copies of our own stack, walked; the truth is glibc's backtrace().
+#include "stack/copied_stacks.h"
+
+#include <execinfo.h>
+#include <gtest/gtest.h>
+#include <pthread.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "unwind/loading.h"
+#include "unwind_registers.h"
+
+namespace sightline::stack {
+namespace {
+
+const auto self = static_cast<std::uint32_t>(::getpid());
+constexpr std::uint64_t some_hash = 0x1234567890;
+
+// What a stack looked like: as the kernel half copies it, and as glibc sees it.
+struct Taken {
+  // Not on the stack that is copied: it would fill the copy.
+  std::unique_ptr<copy_record> on_heap = std::make_unique<copy_record>();
+  copy_record& record = *on_heap;
+  std::vector<std::uint64_t> callers = {};
+};
+
+void copy_registers(const ucontext_t& context, copy_record& record) {
+#if defined(__x86_64__)
+  constexpr int by_number[] = {
+      REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP,
+      REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
+  for (std::size_t i = 0; i < std::size(by_number); ++i) {
+    record.registers[i] =
+        static_cast<std::uint64_t>(context.uc_mcontext.gregs[by_number[i]]);
+  }
+  record.pc = static_cast<std::uint64_t>(context.uc_mcontext.gregs[REG_RIP]);
+#else
+  for (int i = 0; i < 31; ++i)
+    record.registers[i] = context.uc_mcontext.regs[i];
+  record.registers[UNWIND_SP] = context.uc_mcontext.sp;
+  record.pc = context.uc_mcontext.pc;
+#endif
+}
+
+// Up to the end of the thread's stack at the most.
+std::uint64_t end_of_stack() {
+  pthread_attr_t attributes;
+  void* lowest = nullptr;
+  std::size_t size = 0;
+  ::pthread_getattr_np(::pthread_self(), &attributes);
+  ::pthread_attr_getstack(&attributes, &lowest, &size);
+  ::pthread_attr_destroy(&attributes);
+  return reinterpret_cast<std::uint64_t>(lowest) + size;
+}
+
+[[gnu::noinline]] Taken take(std::uint64_t exec_id) {
+  Taken taken;
+  auto& record = taken.record;
+  void* found[256];
+  int count = ::backtrace(found, 256);
+  for (int i = 1; i < count; ++i) {
+    taken.callers.push_back(reinterpret_cast<std::uint64_t>(found[i]));
+  }
+  ucontext_t context;
+  ::getcontext(&context);
+  copy_registers(context, record);
+  record.header = {.type = RECORD_COPY, .size = sizeof(record), .time_ns = 0};
+  record.hash = some_hash;
+  record.start_ns = 1;
+  record.pid = self;
+  record.exec_id = static_cast<std::uint32_t>(exec_id);
+  auto sp = record.registers[UNWIND_SP];
+  record.byte_count = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(COPY_MAX_BYTES, end_of_stack() - sp));
+  std::memcpy(record.bytes, reinterpret_cast<const void*>(sp),
+              record.byte_count);
+  return taken;
+}
+
+[[gnu::noinline]] Taken take_deep(unsigned depth, char* above) {
+  char frame[4096];
+  std::memset(frame, static_cast<int>(depth), sizeof(frame));
+  auto taken = depth == 0 ? take(1) : take_deep(depth - 1, frame);
+  above[depth] = frame[depth];  // no tail call
+  return taken;
+}
+
+std::span<const std::byte> bytes_of(const copy_record& record) {
+  return std::as_bytes(std::span(&record, 1));
+}
+
+class CopiedStacksTest : public unwind::testing::LoadingTest {
+ protected:
+  void SetUp() override {
+    table_.see({.key = {self, 1, 1},
+                .time_ns = monotonic_ns(),
+                .start_boottime_ns = process::read_stat(self)->start_ticks *
+                                     process::ns_per_tick,
+                .comm = "test"});
+  }
+  // With rows; not where maps cannot be made.
+  bool load_rows() {
+    LoadingTest::SetUp();
+    if (!maps_) return false;
+    auto loader = unwind::Loader::open(open(16 * unwind::testing::one_shard),
+                                       table_, objects_);
+    EXPECT_TRUE(loader);
+    loader_ = std::move(*loader);
+    const std::uint32_t pids[] = {self};
+    EXPECT_TRUE(loader_->load(pids, UINT64_MAX));
+    copies_.walk_by_rows(*loader_, true);
+    return true;
+  }
+  std::vector<unwind::WalkedStack> walk() {
+    std::vector<unwind::WalkedStack> stacks;
+    EXPECT_TRUE(copies_.walk([&](auto hash, const auto& stack) {
+      EXPECT_EQ(hash, some_hash);
+      stacks.push_back(stack);
+    }));
+    return stacks;
+  }
+  void expect_true(const Taken& taken) {
+    ASSERT_EQ(copies_.add(bytes_of(taken.record)), self);
+    auto stacks = walk();
+    ASSERT_EQ(stacks.size(), 1U);
+    ASSERT_FALSE(stacks[0].frames.empty());
+    EXPECT_EQ(stacks[0].reason, STACK_WHOLE);
+    EXPECT_EQ(stacks[0].frames[0], taken.record.pc);
+    std::vector<std::uint64_t> callers(stacks[0].frames.begin() + 1,
+                                       stacks[0].frames.end());
+    EXPECT_EQ(callers, taken.callers);
+    EXPECT_TRUE(walk().empty()) << "each is walked once";
+  }
+
+  std::unique_ptr<unwind::Loader> loader_;
+  CopiedStacks copies_{table_, objects_};
+};
+
+TEST_F(CopiedStacksTest, AreWalkedWithAllCallFrameInformation) {
+  expect_true(take(1));
+}
+
+TEST_F(CopiedStacksTest, AreWalkedByRowsWhereThereAreSome) {
+  if (load_rows()) expect_true(take(1));
+}
+
+// Ten frames of 4 KiB are more than a copy holds.
+TEST_F(CopiedStacksTest, WhatGoesOnBehindTheCopyIsCut) {
+  char above[64] = {};
+  auto taken = take_deep(10, above);
+  ASSERT_EQ(taken.record.byte_count, COPY_MAX_BYTES);
+  ASSERT_TRUE(copies_.add(bytes_of(taken.record)));
+  auto stacks = walk();
+  ASSERT_EQ(stacks.size(), 1U);
+  EXPECT_EQ(stacks[0].reason, STACK_CUT);
+  const auto& frames = stacks[0].frames;
+  ASSERT_GT(frames.size(), 2U);
+  ASSERT_LT(frames.size(), taken.callers.size());
+  EXPECT_TRUE(
+      std::equal(frames.begin() + 1, frames.end(), taken.callers.begin()));
+}
+
+TEST_F(CopiedStacksTest, MemoryThatCouldNotBeReadIsNotTheEnd) {
+  auto taken = take(1);
+  taken.record.byte_count = 8;
+  ASSERT_TRUE(copies_.add(bytes_of(taken.record)));
+  auto stacks = walk();
+  ASSERT_EQ(stacks.size(), 1U);
+  EXPECT_EQ(stacks[0].reason, STACK_UNREADABLE);
+}
+
+TEST_F(CopiedStacksTest, AnImageThatNobodyKnowsHasItsFirstFrame) {
+  auto taken = take(2);
+  ASSERT_TRUE(copies_.add(bytes_of(taken.record)));
+  auto stacks = walk();
+  ASSERT_EQ(stacks.size(), 1U);
+  EXPECT_EQ(stacks[0].reason, STACK_PENDING);
+  EXPECT_EQ(stacks[0].frames, std::vector<std::uint64_t>{taken.record.pc});
+}
+
+// The other half is trusted, but a record that is cut or lies is no crash.
+TEST_F(CopiedStacksTest, AMalformedRecordIsTakenForWhatItHolds) {
+  auto taken = take(1);
+  auto bytes = bytes_of(taken.record);
+  EXPECT_FALSE(copies_.add({}));
+  EXPECT_FALSE(copies_.add(bytes.first(offsetof(copy_record, bytes) - 1)));
+  EXPECT_TRUE(walk().empty());
+  EXPECT_TRUE(copies_.add(bytes.first(offsetof(copy_record, bytes))));
+  EXPECT_EQ(walk().front().reason, STACK_UNREADABLE);
+  taken.record.byte_count = UINT32_MAX;
+  EXPECT_TRUE(copies_.add(bytes_of(taken.record)));
+  EXPECT_FALSE(walk().empty());
+}
+
+TEST_F(CopiedStacksTest, MoreThanAreKeptAreRefused) {
+  auto taken = take(1);
+  taken.record.byte_count = COPY_MAX_BYTES;
+  std::size_t kept = 0;
+  while (copies_.add(bytes_of(taken.record))) ASSERT_LE(++kept, 1024U);
+  EXPECT_EQ(kept, 1024U) << "16 MiB";
+  EXPECT_EQ(walk().size(), kept);
+  EXPECT_TRUE(copies_.add(bytes_of(taken.record))) << "there is room again";
+}
+
+}  // namespace
+}  // namespace sightline::stack
