@@ -15,6 +15,11 @@ constexpr std::size_t shard_words =
     std::size_t{UNWIND_BLOCK_WORDS} * UNWIND_SHARD_BLOCKS;
 constexpr std::size_t shard_bytes = shard_words * 4;
 
+// What is mapped at a time: the kernel enters every page of it into our tables,
+// touched or not. Pages are 4 to 64 KiB.
+constexpr std::size_t window_bytes = 64U << 10;
+static_assert(shard_bytes % window_bytes == 0);
+
 // libLLVM has 600. Whoever makes up more of them shall not use up the numbers
 // of everybody.
 constexpr std::size_t most_rules_of_one = 4096;
@@ -143,35 +148,41 @@ std::uint64_t Store::free_words() const {
   return most_shards_ * shard_words - arena_.used();
 }
 
-// An extent that goes over several shards is written shard by shard. False
+// An extent that goes over several windows is written window by window. False
 // where we have no memory for it.
 Result<bool> Store::write(std::uint32_t word, const void* from,
                           std::size_t bytes) {
   const auto* data = static_cast<const char*>(from);
+  auto at = std::size_t{word} * 4;
   while (bytes > 0) {
-    const std::size_t shard = word / UNWIND_SHARD_WORDS;
-    const std::size_t offset = std::size_t{word % UNWIND_SHARD_WORDS} * 4;
-    if (shard != window_shard_) {
-      void* at = ::mmap(nullptr, shard_bytes, PROT_READ | PROT_WRITE,
-                        MAP_SHARED, shards_[shard].get(), 0);
-      if (at == MAP_FAILED && errno == ENOMEM) return false;
-      if (at == MAP_FAILED) return fail_errno("cannot map unwind rows");
-      window_ = UniqueMapping(at, shard_bytes);
-      window_shard_ = shard;
-    }
-    const auto part = std::min(bytes, shard_bytes - offset);
+    if (!SL_TRY(open_window(at / window_bytes))) return false;
+    const std::size_t offset = at % window_bytes;
+    const auto part = std::min(bytes, window_bytes - offset);
     std::memcpy(static_cast<char*>(window_.address()) + offset, data, part);
     data += part;
     bytes -= part;
-    word += static_cast<std::uint32_t>(part / 4);
+    at += part;
   }
+  return true;
+}
+
+Result<bool> Store::open_window(std::size_t number) {
+  if (number == window_number_) return true;
+  const auto begin = number * window_bytes;
+  void* at = ::mmap(nullptr, window_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+                    shards_[begin / shard_bytes].get(),
+                    static_cast<off_t>(begin % shard_bytes));
+  if (at == MAP_FAILED && errno == ENOMEM) return false;
+  if (at == MAP_FAILED) return fail_errno("cannot map unwind rows");
+  window_ = UniqueMapping(at, window_bytes);
+  window_number_ = number;
   return true;
 }
 
 // What is mapped counts as memory of the tool.
 void Store::close_window() {
   window_ = UniqueMapping();
-  window_shard_ = SIZE_MAX;
+  window_number_ = SIZE_MAX;
 }
 
 Result<bool> Store::publish(std::uint32_t id, const Rows& rows) {

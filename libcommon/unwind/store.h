@@ -120,6 +120,7 @@ class Store {
                            std::span<const std::uint32_t> numbers,
                            Object& object, std::vector<unwind_page>& pages);
   Result<bool> write(std::uint32_t word, const void* from, std::size_t bytes);
+  Result<bool> open_window(std::size_t number);
   void close_window();
   Status put_object(std::uint32_t id, const unwind_object& object);
   void give_back(Object& object);
@@ -127,8 +128,8 @@ class Store {
   StoreMaps maps_;
   std::uint64_t most_shards_;
   std::vector<UniqueFd> shards_;
-  UniqueMapping window_;  // of the shard that was written last
-  std::size_t window_shard_ = SIZE_MAX;
+  UniqueMapping window_;  // of what was written last
+  std::size_t window_number_ = SIZE_MAX;
   Arena arena_;
   std::unordered_map<std::uint32_t, Object> objects_;
   std::vector<std::uint32_t> free_ids_;

@@ -23,20 +23,21 @@ std::optional<Value> element(std::unordered_map<std::uint32_t, Value>& known,
 }  // namespace
 
 const std::uint32_t* StoreView::block_of(std::uint64_t word) {
-  const auto number = word / UNWIND_BLOCK_WORDS;
-  auto known = windows_.find(number);
+  const auto window = word / (2 * UNWIND_BLOCK_WORDS);
+  auto known = windows_.find(window);
   if (known == windows_.end()) {
-    int shard = store_.shard(number / UNWIND_SHARD_BLOCKS);
+    int shard = store_.shard(word / UNWIND_SHARD_WORDS);
     if (shard < 0) return nullptr;
-    auto offset = static_cast<off_t>(number % UNWIND_SHARD_BLOCKS *
-                                     std::uint64_t{block_bytes});
-    void* at =
-        ::mmap(nullptr, block_bytes, PROT_READ, MAP_SHARED, shard, offset);
+    auto offset = window * window_bytes % (UNWIND_SHARD_WORDS * 4ULL);
+    void* at = ::mmap(nullptr, window_bytes, PROT_READ, MAP_SHARED, shard,
+                      static_cast<off_t>(offset));
     if (at == MAP_FAILED) return nullptr;
     if (mapped_bytes() >= most_bytes) windows_.clear();
-    known = windows_.emplace(number, UniqueMapping(at, block_bytes)).first;
+    known = windows_.emplace(window, UniqueMapping(at, window_bytes)).first;
   }
-  return static_cast<const std::uint32_t*>(known->second.address());
+  const auto* words =
+      static_cast<const std::uint32_t*>(known->second.address());
+  return words + (word / UNWIND_BLOCK_WORDS % 2) * UNWIND_BLOCK_WORDS;
 }
 
 std::optional<unwind_object> StoreView::object(std::uint32_t id) {

@@ -28,16 +28,17 @@ class StoreView {
 
   // Bytes of the store that are mapped now.
   [[nodiscard]] std::size_t mapped_bytes() const {
-    return windows_.size() * block_bytes;
+    return windows_.size() * window_bytes;
   }
 
-  static constexpr std::size_t block_bytes =
-      std::size_t{UNWIND_BLOCK_WORDS} * sizeof(std::uint32_t);
-  static constexpr std::size_t most_bytes = 4U << 20;
+  // Two blocks: the pages of arm64 may have 64 KiB.
+  static constexpr std::size_t window_bytes =
+      std::size_t{2 * UNWIND_BLOCK_WORDS} * sizeof(std::uint32_t);
+  static constexpr std::size_t most_bytes = 2U << 20;
 
  private:
   const Store& store_;
-  std::unordered_map<std::uint64_t, UniqueMapping> windows_;  // by block
+  std::unordered_map<std::uint64_t, UniqueMapping> windows_;  // by place
   std::unordered_map<std::uint32_t, unwind_object> objects_;
   std::unordered_map<std::uint32_t, unwind_rule> rules_;
 };
