@@ -73,6 +73,7 @@ template <typename Class>
 Reason ElfFile::read_headers() {
   typename Class::Header header{};
   if (read_at(0, bytes_of(header)) != sizeof header) return Reason::corrupt;
+  entry_ = header.e_entry;
   std::uint64_t section_count = header.e_shnum;
   std::uint64_t segment_count = header.e_phnum;
   section_names_ = header.e_shstrndx;

@@ -53,6 +53,8 @@ class ElfFile {
   static std::expected<ElfFile, Reason> open(UniqueFd fd);
 
   [[nodiscard]] bool is_64bit() const { return is_64bit_; }
+  // Where the kernel begins to run it (e_entry); of libraries often nowhere.
+  [[nodiscard]] std::uint64_t entry() const { return entry_; }
   [[nodiscard]] const std::vector<Section>& sections() const {
     return sections_;
   }
@@ -116,6 +118,7 @@ class ElfFile {
   UniqueFd fd_;
   std::uint64_t file_size_ = 0;
   bool is_64bit_ = false;
+  std::uint64_t entry_ = 0;
   std::uint32_t section_names_ = 0;
   std::vector<Section> sections_;
   std::vector<Segment> segments_;

@@ -173,6 +173,7 @@ Step CallFrames::step(Registers& registers, std::uint64_t address,
                       const MemoryReader& read, std::uint64_t bias) {
   const Function* const function = find(address);
   if (function == nullptr) return {.end = StepEnd::not_covered};
+  if (function->entry == Function::begins_thread) return {.end = StepEnd::root};
   const FrameSection& section = index_->section;
   const auto header = read_header(section, function->entry);
   const CieCache::Entry* const common =

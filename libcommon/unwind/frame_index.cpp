@@ -4,6 +4,7 @@
 #include <elf.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 namespace sightline::unwind {
@@ -113,8 +114,49 @@ void sort_functions(std::vector<Function>& functions) {
   }
 }
 
+// A program, or what loads programs. Old linkers have given libraries an entry
+// point too, which is no more than the first byte of their code.
+bool is_started_by_kernel(const ElfFile& file) {
+  constexpr std::size_t most_entries = 256;
+  for (const auto& segment : file.segments()) {
+    if (segment.type == PT_INTERP) return true;
+    if (segment.type != PT_DYNAMIC) continue;
+    std::array<Elf64_Dyn, most_entries> entries{};
+    file.read_at(segment.offset,
+                 {reinterpret_cast<char*>(entries.data()),
+                  std::min<std::size_t>(segment.file_size, sizeof entries)});
+    return std::ranges::find(entries, DT_NEEDED, &Elf64_Dyn::d_tag) ==
+           entries.end();
+  }
+  return true;
+}
+
+// Such code sets up a stack and calls or jumps: it is short.
+constexpr std::uint64_t most_of_start = 256;
+
+// `functions` are sorted.
+void add_start(const ElfFile& file, const std::vector<AddressRange>& code,
+               std::vector<Function>& functions) {
+  const auto start = file.entry();
+  if (start == 0) return;
+  const auto within = [start](const AddressRange& range) {
+    return range.start <= start && start < range.end;
+  };
+  const auto segment = std::ranges::find_if(code, within);
+  if (segment == code.end()) return;
+  const auto next =
+      std::ranges::upper_bound(functions, start, {}, &Function::start);
+  if (next != functions.begin() && std::prev(next)->end() > start) return;
+  auto end = std::min(segment->end, start + most_of_start);
+  if (next != functions.end()) end = std::min(end, next->start);
+  if (!is_started_by_kernel(file)) return;
+  functions.insert(next, {.start = start,
+                          .length = static_cast<std::uint32_t>(end - start),
+                          .entry = Function::begins_thread});
+}
+
 std::expected<FrameIndex, Reason> index_of(
-    std::expected<FrameSection, Reason> section,
+    const ElfFile& object, std::expected<FrameSection, Reason> section,
     const std::vector<AddressRange>& code) {
   if (!section) return std::unexpected(section.error());
   FrameIndex index;
@@ -126,6 +168,7 @@ std::expected<FrameIndex, Reason> index_of(
                                : Reason::corrupt);
   }
   sort_functions(index.functions);
+  add_start(object, code, index.functions);
   return index;
 }
 
@@ -143,11 +186,11 @@ std::expected<FrameIndex, Reason> read_frame_index(const ElfFile& object,
       std::numeric_limits<std::uint32_t>::max();
   const std::uint64_t most = std::min(most_bytes, most_numbered);
   const auto code = code_of(object);
-  auto index = index_of(read_eh_frame(object, most), code);
+  auto index = index_of(object, read_eh_frame(object, most), code);
   if (index || is_go(object)) return index;
-  auto other = index_of(read_debug_frame(object, most), code);
+  auto other = index_of(object, read_debug_frame(object, most), code);
   if (!other && debug != nullptr) {
-    other = index_of(read_debug_frame(*debug, most), code);
+    other = index_of(object, read_debug_frame(*debug, most), code);
   }
   // Of two reasons the one that says more.
   const bool says_more = other || index.error() == Reason::no_unwind_info;

@@ -20,6 +20,9 @@ struct Function {
   std::uint32_t length = 0;
   std::uint32_t entry = 0;  // where its FDE begins in the section
 
+  // Instead of that: it has none, and nobody has called it. See
+  // read_frame_index().
+  static constexpr std::uint32_t begins_thread = UINT32_MAX;
   [[nodiscard]] std::uint64_t end() const { return start + length; }
 };
 
@@ -42,6 +45,9 @@ bool is_go(const symbol::ElfFile& file);
 // sorting costs less than checking it. Go's .debug_frame is not read: it says
 // that threads begin where the run-time system changes stacks, and does not say
 // where frame pointers are saved, which lead over that and are always there.
+//
+// Where the kernel begins to run the object and no FDE says anything, as in the
+// loader of glibc, the code up to the next function begins a thread.
 std::expected<FrameIndex, symbol::Reason> read_frame_index(
     const symbol::ElfFile& object, const symbol::ElfFile* debug,
     std::uint64_t most_bytes);

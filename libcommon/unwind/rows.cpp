@@ -100,7 +100,8 @@ class RowBuilder {
         object_(object),
         limits_(limits),
         difference_(difference_at(index.functions.front().start)),
-        writer_(into, index.functions.front().start - difference_, limits.most_rows),
+        writer_(into, index.functions.front().start - difference_,
+                limits.most_rows),
         cies_(index.section),
         program_(index.section) {
     into_.rows.reserve(std::min(index.functions.size() * 8, limits.most_rows));
@@ -115,6 +116,10 @@ class RowBuilder {
       if (function.end() - difference_ - start > most_code) {
         into_.reason = Reason::unwind_info_large;
         break;
+      }
+      if (function.entry == Function::begins_thread) {
+        add_start(function);
+        continue;
       }
       add(function);
       ++into_.functions;
@@ -155,6 +160,12 @@ class RowBuilder {
     if (function.start - covered_ <= most_padding) return covered_;
     if (covered_ != 0) put(covered_, UNWIND_RULE_NO_ROWS);
     return function.start;
+  }
+
+  void add_start(const Function& function) {
+    if (covered_ != 0) put(covered_, UNWIND_RULE_NO_ROWS);
+    put(function.start, UNWIND_RULE_END);
+    covered_ = function.end();
   }
 
   void add(const Function& function) {

@@ -101,11 +101,18 @@ class CfiImage {
     return *this;
   }
 
+  // Where the kernel begins to run it.
+  CfiImage& begins_at(std::uint64_t address) {
+    begin_ = address;
+    return *this;
+  }
+
   [[nodiscard]] symbol::ElfFile file() const {
     symbol::testing::ElfImage image;
     image.add_section(".eh_frame", SHT_PROGBITS, section_);
     std::string bytes = image.bytes();
     bytes[offsetof(Elf64_Ehdr, e_machine)] = static_cast<char>(machine_);
+    bytes.replace(offsetof(Elf64_Ehdr, e_entry), sizeof begin_, quad(begin_));
     return std::move(
         *symbol::ElfFile::open(symbol::testing::memory_file(bytes)));
   }
@@ -118,6 +125,7 @@ class CfiImage {
   }
 
   unsigned machine_;
+  std::uint64_t begin_ = 0;
   std::string section_ = {};
 };
 

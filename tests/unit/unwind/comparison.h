@@ -81,8 +81,16 @@ class Comparison {
     return object_.offset_of(address).value_or(address);
   }
 
-  // Short ones are padding, and belong to the function behind.
+  // Short ones are padding, and belong to the function behind. Where the kernel
+  // begins to run it a thread begins.
   void compare_gap(std::uint64_t start, std::uint64_t end) {
+    const auto begin = object_.entry();
+    if (begin != 0 && begin >= start && begin < end) {
+      if (look_up(rows_, place(begin)).rule != UNWIND_RULE_END) {
+        different(begin, "no thread begins where the kernel begins");
+      }
+      end = begin;
+    }
     if (end - start <= most_padding) return;
     for (const std::uint64_t at : {start, end - most_padding - 1}) {
       if (look_up(rows_, place(at)).rule != UNWIND_RULE_NO_ROWS) {

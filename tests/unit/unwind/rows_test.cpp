@@ -306,6 +306,48 @@ TEST(Rows, ACommonEntryAdvancesNowhere) {
   EXPECT_EQ(rows_of(image).functions, 0U);
 }
 
+// Nobody has called it, whoever has written no information for it.
+TEST(Rows, WhereTheKernelBeginsAThreadBegins) {
+  for (const std::uint64_t gap : {0U, 8U, 32U}) {
+    CfiImage image;
+    const auto cie = image.cie();
+    image.fde(cie, code + 64, 16, "").fde(cie, code + 144, 16, "");
+    image.begins_at(code + 80 + gap);
+    const Rows rows = rows_of(image);
+    EXPECT_EQ(rows.functions, 2U);
+    for (const std::uint64_t at : {80 + gap, 112UL, 143UL}) {
+      EXPECT_EQ(rule_at(rows, code + at).kind, UNWIND_END) << gap << ' ' << at;
+    }
+    EXPECT_EQ(rule_at(rows, code + 79).kind, UNWIND_FRAME) << gap;
+    EXPECT_EQ(rule_at(rows, code + 144).kind, UNWIND_FRAME) << gap;
+    EXPECT_EQ(rule_at(rows, code + 160).kind, UNWIND_NO_ROWS) << gap;
+  }
+}
+
+TEST(Rows, AThreadBeginsBeforeAndBehindAllFunctions) {
+  CfiImage before;
+  before.fde(before.cie(), code + 64, 16, "").begins_at(code);
+  const Rows rows = rows_of(before);
+  EXPECT_EQ(rule_at(rows, code).kind, UNWIND_END);
+  EXPECT_EQ(rule_at(rows, code + 64).kind, UNWIND_FRAME);
+  CfiImage behind;
+  behind.fde(behind.cie(), code + 64, 16, "").begins_at(code + 96);
+  const Rows others = rows_of(behind);
+  EXPECT_EQ(rule_at(others, code + 80).kind, UNWIND_NO_ROWS);
+  EXPECT_EQ(rule_at(others, code + 96).kind, UNWIND_END);
+  EXPECT_EQ(rule_at(others, code + 96 + 255).kind, UNWIND_END);
+  EXPECT_EQ(rule_at(others, code + 96 + 256).kind, UNWIND_NO_ROWS)
+      << "such code is short";
+}
+
+TEST(Rows, WhatIsSaidOfTheBeginningCounts) {
+  CfiImage image;
+  image.fde(image.cie(), code + 64, 16, "").begins_at(code + 72);
+  EXPECT_EQ(rule_at(rows_of(image), code + 72).kind, UNWIND_FRAME);
+  image.begins_at(0x100000);  // no code of its
+  EXPECT_EQ(rows_of(image).pages.size(), 1U);
+}
+
 TEST(Rows, MoreThanMayBe) {
   CfiImage image;
   const auto cie = image.cie();
