@@ -67,7 +67,8 @@ enum record_type {
   RECORD_IMAGE = 1,
   RECORD_STACK = 2,
   RECORD_PRESSURE = 3,
-  RECORD_COPY = 4
+  RECORD_COPY = 4,
+  RECORD_COPY_MORE = 5
 };
 
 struct record_header {
@@ -100,8 +101,13 @@ struct stack_record {
 
 // By DWARF numbers; as many as arm64 has.
 #define COPY_REGISTERS 32
-#define COPY_PIECE 4096
-#define COPY_MAX_BYTES 16384
+#define COPY_PIECE 4096   // what is read at a time
+#define COPY_BYTES 16384  // in one record
+#define COPY_RECORDS 4    // of one stack
+// Below the stack pointer lies what an epilogue has popped, which call frame
+// information speaks of all the same, and a leaf's red zone (x86-64
+// psABI 3.2.2).
+#define COPY_BELOW 128
 
 // User registers and the stack from the stack pointer up, to be walked when the
 // rows are there. Its hash is its own: it stands for one sample.
@@ -113,12 +119,32 @@ struct copy_record {
   __u32 exec_id;
   __u64 pc;
   __u64 registers[COPY_REGISTERS];
-  __u32 byte_count;  // of the stack
-  __u32 from_call;   // 1: pc is behind the instruction of a system call
-  __u8 bytes[COPY_MAX_BYTES];
+  __u32 byte_count;   // of the stack
+  __u32 from_call;    // 1: pc is behind the instruction of a system call
+  __u32 below_count;  // COPY_BELOW, or 0 where it could not be read
+  __u32 reserved;
+  __u8 below[COPY_BELOW];
+  __u8 bytes[COPY_BYTES];
 };
 
-SAMPLE_ASSERT(sizeof(struct copy_record) == 312 + COPY_MAX_BYTES, "no padding");
+// What lies behind the stack's bytes that have been sent: in its order, at
+// once, where the record before is full.
+struct copy_more_record {
+  struct record_header header;
+  __u64 hash;
+  __u32 byte_count;
+  __u32 reserved;
+  __u8 bytes[COPY_BYTES];
+};
+
+// A record of a stack from which more follows: all its pieces could be read.
+static inline int copy_is_full(__u64 byte_count) {
+  return byte_count > COPY_BYTES - COPY_PIECE;
+}
+
+SAMPLE_ASSERT(sizeof(struct copy_record) == 320 + COPY_BELOW + COPY_BYTES,
+              "no padding");
+SAMPLE_ASSERT(sizeof(struct copy_more_record) == 32 + COPY_BYTES, "no padding");
 SAMPLE_ASSERT(sizeof(struct sample_key) == 80, "no padding");
 SAMPLE_ASSERT(sizeof(struct image_record) == 64, "no padding");
 SAMPLE_ASSERT(sizeof(struct stack_record) == 32, "no padding");

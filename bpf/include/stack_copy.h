@@ -7,21 +7,26 @@
 #include "unwind.h"
 
 // Reads in pieces that end where a page does, so that what can be read is read.
-static __always_inline __u32 copy_stack(struct copy_record *record, __u64 sp) {
-  __u64 piece = COPY_PIECE - (sp & (COPY_PIECE - 1));
+static __always_inline __u64 copy_stack(__u8 *bytes, __u64 address) {
+  __u64 piece = COPY_PIECE - (address & (COPY_PIECE - 1));
   __u64 done = 0;
-#pragma unroll
-  for (__u32 i = 0; i < COPY_MAX_BYTES / COPY_PIECE; ++i) {
-    if (i * COPY_PIECE >= copy_bytes) break;
-    if (done > COPY_MAX_BYTES - COPY_PIECE || piece > COPY_PIECE) break;
-    if (bpf_probe_read_user(record->bytes + done, piece,
-                            (const void *)(sp + done))) {
+  for (__u32 i = 0; i < COPY_BYTES / COPY_PIECE; ++i) {
+    if (done > COPY_BYTES - COPY_PIECE || piece > COPY_PIECE) break;
+    if (bpf_probe_read_user(bytes + done, piece,
+                            (const void *)(address + done))) {
       break;
     }
     done += piece;
     piece = COPY_PIECE;
   }
   return done;
+}
+
+static __always_inline __u32 copy_below(struct copy_record *record, __u64 sp) {
+  return bpf_probe_read_user(record->below, COPY_BELOW,
+                             (const void *)(sp - COPY_BELOW))
+             ? 0
+             : COPY_BELOW;
 }
 
 // What tells this sample's copy from all others.
@@ -36,6 +41,23 @@ static __always_inline bool has_room_for_copy(void) {
   if (unwind_mode == UNWIND_MODE_COPY) return true;
   return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) <
          bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 2;
+}
+
+// Sends what lies behind what was sent; returns how much that was.
+__noinline __u64 send_more(__u64 hash, __u64 address) {
+  if (!has_room_for_copy()) return 0;
+  struct copy_more_record *record =
+      bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+  if (!record) return 0;
+  record->header.type = RECORD_COPY_MORE;
+  record->header.size = sizeof(*record);
+  record->header.time_ns = bpf_ktime_get_ns();
+  record->hash = hash;
+  __u64 done = copy_stack(record->bytes, address);
+  record->byte_count = done;
+  record->reserved = 0;
+  bpf_ringbuf_submit(record, wake_flags(false));
+  return done;
 }
 
 // Returns the hash that the copy stands under; 0 where the ring has no room.
@@ -65,9 +87,17 @@ __noinline __u64 send_copy(__u32 level, __u64 interrupted, __u64 start_ns,
   for (int i = 0; i < COPY_REGISTERS; ++i) {
     record->registers[i] = space->walk.registers[i];
   }
-  record->byte_count = copy_stack(record, space->walk.registers[UNWIND_SP]);
+  __u64 sp = space->walk.registers[UNWIND_SP];
+  __u64 done = copy_stack(record->bytes, sp);
+  record->byte_count = done;
   record->from_call = space->walk.from_call;
+  record->below_count = copy_below(record, sp);
+  record->reserved = 0;
   // User space should soon know what it takes to walk the next one here.
   bpf_ringbuf_submit(record, wake_flags(unwind_mode != UNWIND_MODE_COPY));
+  for (int i = 1; i < COPY_RECORDS && copy_is_full(done); ++i) {
+    sp += done;
+    done = send_more(hash, sp);
+  }
   return hash;
 }

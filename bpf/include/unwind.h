@@ -14,7 +14,6 @@
 #include "user_registers.h"
 
 const volatile __u32 unwind_mode = UNWIND_MODE_FP;
-const volatile __u32 copy_bytes = COPY_MAX_BYTES;  // a multiple of COPY_PIECE
 
 struct unwind_shard {
   __uint(type, BPF_MAP_TYPE_ARRAY);

@@ -203,6 +203,9 @@ void Collector::on_ring_record(std::span<const std::byte> record) {
     case RECORD_COPY:
       on_copy(record);
       break;
+    case RECORD_COPY_MORE:
+      copies_.add_more(record);
+      break;
     case RECORD_PRESSURE:
       pressure_ = true;
       break;

@@ -24,6 +24,23 @@ unwind::Registers registers_of(const copy_record& record) {
   return registers;
 }
 
+// The record's bytes from `offset` on, at most `count` of them.
+std::vector<std::byte> part(std::span<const std::byte> record,
+                            std::size_t offset, std::size_t count) {
+  auto bytes = record.subspan(std::min(offset, record.size()));
+  bytes = bytes.first(std::min(bytes.size(), count));
+  return {bytes.begin(), bytes.end()};
+}
+
+bool read_part(std::span<const std::byte> bytes, std::uint64_t offset,
+               std::span<std::byte> to) {
+  if (bytes.size() < to.size() || offset > bytes.size() - to.size()) {
+    return false;
+  }
+  std::memcpy(to.data(), bytes.data() + offset, to.size());
+  return true;
+}
+
 }  // namespace
 
 std::optional<std::uint32_t> CopiedStacks::add(
@@ -32,27 +49,46 @@ std::optional<std::uint32_t> CopiedStacks::add(
   if (bytes.size() < header_bytes) return std::nullopt;
   copy_record record;
   std::memcpy(&record, bytes.data(), header_bytes);
-  auto stack = bytes.subspan(header_bytes);
-  stack = stack.first(std::min<std::size_t>(stack.size(), record.byte_count));
+  auto stack = part(bytes, header_bytes, record.byte_count);
   if (bytes_ + stack.size() > most_bytes) return std::nullopt;
   bytes_ += stack.size();
-  copies_.push_back({.image = {record.pid, record.exec_id, record.start_ns},
-                     .hash = record.hash,
-                     .registers = registers_of(record),
-                     .stack_pointer = record.registers[UNWIND_SP],
-                     .in_syscall = record.from_call != 0,
-                     .bytes = {stack.begin(), stack.end()}});
+  copies_.push_back(
+      {.image = {record.pid, record.exec_id, record.start_ns},
+       .hash = record.hash,
+       .registers = registers_of(record),
+       .stack_pointer = record.registers[UNWIND_SP],
+       .in_syscall = record.from_call != 0,
+       .below = part(bytes, offsetof(copy_record, below),
+                     std::min<std::size_t>(record.below_count, COPY_BELOW)),
+       .bytes = std::move(stack),
+       .last_is_full = copy_is_full(record.byte_count) != 0});
   return record.pid;
+}
+
+// It follows soon: the search is short.
+void CopiedStacks::add_more(std::span<const std::byte> bytes) {
+  constexpr auto header_bytes = offsetof(copy_more_record, bytes);
+  if (bytes.size() < header_bytes) return;
+  copy_more_record record;
+  std::memcpy(&record, bytes.data(), header_bytes);
+  auto more = part(bytes, header_bytes, record.byte_count);
+  auto to =
+      std::find_if(copies_.rbegin(), copies_.rend(), [&](const Copy& copy) {
+        return copy.hash == record.hash && copy.may_get_more();
+      });
+  if (to == copies_.rend() || bytes_ + more.size() > most_bytes) return;
+  bytes_ += more.size();
+  to->bytes.insert(to->bytes.end(), more.begin(), more.end());
+  to->records += 1;
+  to->last_is_full = copy_is_full(record.byte_count) != 0;
 }
 
 bool CopiedStacks::Copy::read(std::uint64_t address,
                               std::span<std::byte> to) const {
-  const auto offset = address - stack_pointer;
-  if (bytes.size() < to.size() || offset > bytes.size() - to.size()) {
-    return false;
+  if (address < stack_pointer) {
+    return read_part(below, address - (stack_pointer - below.size()), to);
   }
-  std::memcpy(to.data(), bytes.data() + offset, to.size());
-  return true;
+  return read_part(bytes, address - stack_pointer, to);
 }
 
 void CopiedStacks::walk_by_rows(unwind::Loader& loader, bool frame_pointers) {
@@ -116,17 +152,31 @@ bool CopiedStacks::is_beyond_rows(const Copy& copy) {
          (reason == STACK_PENDING && !copy.wants_rows);
 }
 
-Status CopiedStacks::walk(const Deliver& deliver) {
-  bytes_ = 0;
+// The kernel half may just be sending the rest of one.
+std::vector<CopiedStacks::Copy> CopiedStacks::take() {
   auto copies = std::exchange(copies_, {});
+  bytes_ = 0;
+  std::erase_if(copies, [this](Copy& copy) {
+    if (!copy.may_get_more() || copy.has_waited) return false;
+    copy.has_waited = true;
+    bytes_ += copy.bytes.size();
+    copies_.push_back(std::move(copy));
+    return true;
+  });
+  return copies;
+}
+
+Status CopiedStacks::walk(const Deliver& deliver) {
+  auto copies = take();
   if (copies.empty()) return {};
   if (loader_ != nullptr) SL_CHECK(walk_by_rows(copies));
   for (auto& copy : copies) {
     auto& stack = copy.walked;
     if (loader_ == nullptr || is_beyond_rows(copy)) stack = walk_fully(copy);
     // The copy ends before the stack does.
-    bool full = copy.bytes.size() >= COPY_MAX_BYTES - COPY_PIECE;
-    if (stack.reason == STACK_UNREADABLE && full) stack.reason = STACK_CUT;
+    if (stack.reason == STACK_UNREADABLE && copy.last_is_full) {
+      stack.reason = STACK_CUT;
+    }
     deliver(copy.hash, stack);
   }
   return {};

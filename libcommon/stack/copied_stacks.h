@@ -39,13 +39,15 @@ class CopiedStacks {
   // Takes a RECORD_COPY over, and tells whose stack it is; nothing when it is
   // malformed or there are too many.
   std::optional<std::uint32_t> add(std::span<const std::byte> record);
+  // Takes over a RECORD_COPY_MORE, which belongs to one of the former.
+  void add_more(std::span<const std::byte> record);
 
   // Forgets the objects that are not in `live`, by id.
   void keep(const std::vector<bool>& live) { full_.keep(live); }
 
   // Walks all there are, for which the process table must know what had
-  // happened up to now, and forgets them. Fails only when the kernel refuses to
-  // store rows.
+  // happened up to now, and forgets them. One whose rest may be on its way
+  // waits for the next call. Fails only when the kernel refuses to store rows.
   using Deliver =
       std::function<void(std::uint64_t hash, const unwind::WalkedStack& stack)>;
   Status walk(const Deliver& deliver);
@@ -59,13 +61,21 @@ class CopiedStacks {
     unwind::Registers registers = {};
     std::uint64_t stack_pointer = 0;
     bool in_syscall = false;
-    std::vector<std::byte> bytes = {};
+    std::vector<std::byte> below = {};  // up to the stack pointer
+    std::vector<std::byte> bytes = {};  // from there on
+    unsigned records = 1;
+    bool last_is_full = false;
+    bool has_waited = false;
     unwind::WalkedStack walked = {};
     bool wants_rows = true;
     bool read(std::uint64_t address, std::span<std::byte> to) const;
+    [[nodiscard]] bool may_get_more() const {
+      return last_is_full && records < COPY_RECORDS;
+    }
   };
   using Images = std::unordered_map<process::ImageKey, unwind::Spaces::Lent,
                                     process::ImageKeyHash>;
+  std::vector<Copy> take();
   Status walk_by_rows(std::vector<Copy>& copies);
   bool walk_waiting(std::vector<Copy>& copies, const Images& images);
   static bool is_beyond_rows(const Copy& copy);

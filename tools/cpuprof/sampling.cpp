@@ -22,7 +22,7 @@ constexpr std::uint64_t target_thread = 1ULL << 32;  // bpf/include/filter.h
 // Processes of a traced command that live at the same time.
 constexpr std::uint32_t most_followed = 16384;
 
-// Of copies of stacks, 16 KiB each.
+// Of copies of stacks, 16 to 64 KiB each.
 constexpr std::uint32_t copies_ring = 8U << 20;
 
 std::uint64_t random_seed() {

@@ -28,6 +28,7 @@ struct Taken {
   // Not on the stack that is copied: it would fill the copy.
   std::unique_ptr<copy_record> on_heap = std::make_unique<copy_record>();
   copy_record& record = *on_heap;
+  std::vector<copy_more_record> more = {};
   std::vector<std::uint64_t> callers = {};
 };
 
@@ -60,6 +61,29 @@ std::uint64_t end_of_stack() {
   return reinterpret_cast<std::uint64_t>(lowest) + size;
 }
 
+// As the kernel half does it: pieces end where pages do.
+std::uint32_t copy_pieces(std::uint8_t* to, std::uint64_t from) {
+  auto end =
+      std::min(from / COPY_PIECE * COPY_PIECE + COPY_BYTES, end_of_stack());
+  std::memcpy(to, reinterpret_cast<const void*>(from), end - from);
+  return static_cast<std::uint32_t>(end - from);
+}
+
+void copy_memory(Taken& taken, std::uint64_t sp) {
+  auto& record = taken.record;
+  std::memcpy(record.below, reinterpret_cast<const void*>(sp - COPY_BELOW),
+              COPY_BELOW);
+  record.below_count = COPY_BELOW;
+  record.byte_count = copy_pieces(record.bytes, sp);
+  auto done = record.byte_count;
+  while (copy_is_full(done) && taken.more.size() + 1 < COPY_RECORDS) {
+    sp += done;
+    auto& more = taken.more.emplace_back();
+    more.hash = some_hash;
+    done = more.byte_count = copy_pieces(more.bytes, sp);
+  }
+}
+
 [[gnu::noinline]] Taken take(std::uint64_t exec_id) {
   Taken taken;
   auto& record = taken.record;
@@ -76,23 +100,52 @@ std::uint64_t end_of_stack() {
   record.start_ns = 1;
   record.pid = self;
   record.exec_id = static_cast<std::uint32_t>(exec_id);
-  auto sp = record.registers[UNWIND_SP];
-  record.byte_count = static_cast<std::uint32_t>(
-      std::min<std::uint64_t>(COPY_MAX_BYTES, end_of_stack() - sp));
-  std::memcpy(record.bytes, reinterpret_cast<const void*>(sp),
-              record.byte_count);
+  copy_memory(taken, record.registers[UNWIND_SP]);
   return taken;
 }
 
+#if defined(__x86_64__)
+// A function that has just popped the frame pointer.
+extern "C" const char popped_here[];
+asm(R"(
+  .text
+  .globl popped_here
+  .cfi_startproc
+  push %rbp
+  .cfi_adjust_cfa_offset 8
+  .cfi_rel_offset rbp, 0
+  pop %rbp
+  .cfi_adjust_cfa_offset -8
+popped_here:
+  ret
+  .cfi_endproc
+)");
+
+// Makes it the leaf of the stack; returns to where it returns.
+std::uint64_t call_popped(Taken& taken) {
+  auto& record = taken.record;
+  auto caller = record.pc;
+  std::memmove(record.bytes + 8, record.bytes, record.byte_count);
+  std::memcpy(record.bytes, &caller, 8);
+  std::memcpy(record.below + COPY_BELOW - 8, &record.registers[UNWIND_FP], 8);
+  record.byte_count += 8;
+  record.registers[UNWIND_SP] -= 8;
+  record.registers[UNWIND_FP] = 1;
+  record.pc = reinterpret_cast<std::uint64_t>(popped_here);
+  return caller;
+}
+#endif
+
 [[gnu::noinline]] Taken take_deep(unsigned depth, char* above) {
-  char frame[4096];
+  char frame[8192];
   std::memset(frame, static_cast<int>(depth), sizeof(frame));
   auto taken = depth == 0 ? take(1) : take_deep(depth - 1, frame);
   above[depth] = frame[depth];  // no tail call
   return taken;
 }
 
-std::span<const std::byte> bytes_of(const copy_record& record) {
+template <typename Record>
+std::span<const std::byte> bytes_of(const Record& record) {
   return std::as_bytes(std::span(&record, 1));
 }
 
@@ -126,8 +179,13 @@ class CopiedStacksTest : public unwind::testing::LoadingTest {
     }));
     return stacks;
   }
+  std::optional<std::uint32_t> add(const Taken& taken) {
+    auto pid = copies_.add(bytes_of(taken.record));
+    for (const auto& more : taken.more) copies_.add_more(bytes_of(more));
+    return pid;
+  }
   void expect_true(const Taken& taken) {
-    ASSERT_EQ(copies_.add(bytes_of(taken.record)), self);
+    ASSERT_EQ(add(taken), self);
     auto stacks = walk();
     ASSERT_EQ(stacks.size(), 1U);
     ASSERT_FALSE(stacks[0].frames.empty());
@@ -151,12 +209,20 @@ TEST_F(CopiedStacksTest, AreWalkedByRowsWhereThereAreSome) {
   if (load_rows()) expect_true(take(1));
 }
 
-// Ten frames of 4 KiB are more than a copy holds.
+// Three frames of 8 KiB are more than one record holds.
+TEST_F(CopiedStacksTest, WhatIsMoreThanARecordComesInSeveral) {
+  char above[64] = {};
+  auto taken = take_deep(3, above);
+  ASSERT_FALSE(taken.more.empty());
+  expect_true(taken);
+}
+
+// Ten of them are more than all records hold.
 TEST_F(CopiedStacksTest, WhatGoesOnBehindTheCopyIsCut) {
   char above[64] = {};
   auto taken = take_deep(10, above);
-  ASSERT_EQ(taken.record.byte_count, COPY_MAX_BYTES);
-  ASSERT_TRUE(copies_.add(bytes_of(taken.record)));
+  ASSERT_EQ(taken.more.size(), COPY_RECORDS - 1);
+  ASSERT_TRUE(add(taken));
   auto stacks = walk();
   ASSERT_EQ(stacks.size(), 1U);
   EXPECT_EQ(stacks[0].reason, STACK_CUT);
@@ -167,10 +233,51 @@ TEST_F(CopiedStacksTest, WhatGoesOnBehindTheCopyIsCut) {
       std::equal(frames.begin() + 1, frames.end(), taken.callers.begin()));
 }
 
+// The kernel half may be sending it right now.
+TEST_F(CopiedStacksTest, TheRestIsWaitedForOnce) {
+  char above[64] = {};
+  auto taken = take_deep(3, above);
+  ASSERT_TRUE(copies_.add(bytes_of(taken.record)));
+  EXPECT_TRUE(walk().empty());
+  for (const auto& more : taken.more) copies_.add_more(bytes_of(more));
+  auto stacks = walk();
+  ASSERT_EQ(stacks.size(), 1U);
+  EXPECT_EQ(stacks[0].reason, STACK_WHOLE);
+  ASSERT_TRUE(copies_.add(bytes_of(taken.record)));
+  EXPECT_TRUE(walk().empty());
+  stacks = walk();
+  ASSERT_EQ(stacks.size(), 1U) << "there was no room for it";
+  EXPECT_EQ(stacks[0].reason, STACK_CUT);
+  copies_.add_more(bytes_of(taken.more[0]));
+  EXPECT_TRUE(walk().empty()) << "it comes too late";
+}
+
+#if defined(__x86_64__)
+// Call frame information says in epilogues that a register is still saved where
+// it was popped from a moment ago.
+TEST_F(CopiedStacksTest, WhatWasJustPoppedIsReadFromBelow) {
+  for (bool rows : {false, true}) {
+    if (rows && !load_rows()) return;
+    auto taken = take(1);
+    auto caller = call_popped(taken);
+    ASSERT_TRUE(add(taken));
+    auto stack = walk().front();
+    EXPECT_EQ(stack.reason, STACK_WHOLE) << rows;
+    ASSERT_GT(stack.frames.size(), 2U);
+    EXPECT_EQ(stack.frames[1], caller);
+    if (!rows) continue;  // a register that nobody asks for
+    taken.record.below_count = 0;
+    ASSERT_TRUE(add(taken));
+    EXPECT_NE(walk().front().reason, STACK_WHOLE) << "it was there";
+  }
+}
+#endif
+
 TEST_F(CopiedStacksTest, MemoryThatCouldNotBeReadIsNotTheEnd) {
   auto taken = take(1);
   taken.record.byte_count = 8;
-  ASSERT_TRUE(copies_.add(bytes_of(taken.record)));
+  taken.more.clear();
+  ASSERT_TRUE(add(taken));
   auto stacks = walk();
   ASSERT_EQ(stacks.size(), 1U);
   EXPECT_EQ(stacks[0].reason, STACK_UNREADABLE);
@@ -194,17 +301,20 @@ TEST_F(CopiedStacksTest, AMalformedRecordIsTakenForWhatItHolds) {
   EXPECT_TRUE(walk().empty());
   EXPECT_TRUE(copies_.add(bytes.first(offsetof(copy_record, bytes))));
   EXPECT_EQ(walk().front().reason, STACK_UNREADABLE);
-  taken.record.byte_count = UINT32_MAX;
+  taken.record.byte_count = taken.record.below_count = UINT32_MAX;
   EXPECT_TRUE(copies_.add(bytes_of(taken.record)));
+  copies_.add_more({});
+  copies_.add_more(bytes.first(offsetof(copy_more_record, bytes) - 1));
+  EXPECT_TRUE(walk().empty()) << "more may come";
   EXPECT_FALSE(walk().empty());
 }
 
 TEST_F(CopiedStacksTest, MoreThanAreKeptAreRefused) {
   auto taken = take(1);
-  taken.record.byte_count = COPY_MAX_BYTES;
+  taken.record.byte_count = COPY_BYTES - COPY_PIECE;
   std::size_t kept = 0;
-  while (copies_.add(bytes_of(taken.record))) ASSERT_LE(++kept, 1024U);
-  EXPECT_EQ(kept, 1024U) << "16 MiB";
+  while (copies_.add(bytes_of(taken.record))) ASSERT_LE(++kept, 2000U);
+  EXPECT_EQ(kept, (16U << 20) / (COPY_BYTES - COPY_PIECE));
   EXPECT_EQ(walk().size(), kept);
   EXPECT_TRUE(copies_.add(bytes_of(taken.record))) << "there is room again";
 }
