@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -86,6 +87,13 @@ bool stderr_has_room(std::uint64_t deadline_ns) {
   }
 }
 
+// Large tables come and go. Without this the first that goes makes glibc take
+// the next ones from a heap that it does not give back (mallopt(3)).
+void give_large_blocks_back() {
+  constexpr int large = 256 << 10;
+  ::mallopt(M_MMAP_THRESHOLD, large);
+}
+
 }  // namespace
 
 std::string_view version() { return SIGHTLINE_VERSION; }
@@ -108,6 +116,7 @@ int run_program(
     std::string_view name, int argc, char** argv,
     const std::function<Result<int>(std::span<char* const>)>& body) {
   occupy_standard_descriptors();
+  give_large_blocks_back();
   std::signal(SIGPIPE, SIG_IGN);
   try {
     auto status = body(std::span(argv, static_cast<std::size_t>(argc)));

@@ -104,7 +104,10 @@ class RowBuilder {
                 limits.most_rows),
         cies_(index.section),
         program_(index.section) {
-    into_.rows.reserve(std::min(index.functions.size() * 8, limits.most_rows));
+    // More than there will be: what is not touched is no memory, and to grow is
+    // to have it twice.
+    into_.rows.reserve(std::min<std::uint64_t>(index.section.bytes.size() / 4,
+                                               limits.most_rows));
   }
 
   void build() {
@@ -220,9 +223,6 @@ Rows build_rows(const ElfFile& object, const ElfFile* debug,
   RowBuilder(object, *index, rows, limits).build();
   rows.unsupported = static_cast<std::uint64_t>(
       std::ranges::count(rows.rows, UNWIND_RULE_UNSUPPORTED, unwind_row_rule));
-  rows.pages.shrink_to_fit();
-  rows.rows.shrink_to_fit();
-  rows.rules.shrink_to_fit();
   return rows;
 }
 
