@@ -92,6 +92,10 @@ def has_user_stack(stack):
                    for frame in stack.frames)
 
 
+# Of all samples, the share that --leave-out may have.
+MOST_LEFT_OUT = 0.03
+
+
 def is_whole(frames, roots):
     """Whether the first frame is where a thread begins. A stripped program's
     has no name; it called what nothing else calls."""
@@ -212,7 +216,24 @@ def wrong_calls(stacks, truth):
     return wrong, calls.total()
 
 
+def leave_out(stacks, expression):
+    """Stacks that nobody could walk, if they are few: the others."""
+    kept, left, count = [], 0, 0
+    for stack in stacks:
+        text = ";".join(frame.name or f"[{frame.reason or frame.object}]"
+                        for frame in user_frames(stack))
+        count += stack.count
+        if re.search(expression, text):
+            left += stack.count
+        else:
+            kept.append(stack)
+    print(f"left out: {left} of {count} samples, as {expression}")
+    return kept if left <= count * MOST_LEFT_OUT else stacks
+
+
 def check(stacks, truth, options):
+    if options.leave_out:
+        stacks = leave_out(stacks, options.leave_out)
     shares = [whole_share(stacks, truth.roots)]
     shares += [check_chain(stacks, *chain) for chain in truth.chains]
     for share in shares:
@@ -238,6 +259,7 @@ def main():
     parser.add_argument("--least", type=float, default=99)
     parser.add_argument("--most", type=float)
     parser.add_argument("--samples", type=int, default=100)
+    parser.add_argument("--leave-out", metavar="EXPRESSION")
     options = parser.parse_args()
     with open(options.profile, errors="replace") as file:
         stacks = [stack for stack in read(file)
