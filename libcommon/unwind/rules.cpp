@@ -312,19 +312,20 @@ RuleTable::RuleTable() : recent_(recent_rules) {
 
 RuleTable::Key RuleTable::key_of(const unwind_rule& rule) {
   Key key{};
-  static_assert(sizeof key == sizeof rule);
-  std::memcpy(key.data(), &rule, sizeof rule);
+  static_assert(sizeof rule == sizeof key.words + sizeof key.last);
+  std::memcpy(&key.words, &rule, sizeof key.words);
+  std::memcpy(&key.last,
+              reinterpret_cast<const char*>(&rule) + sizeof key.words,
+              sizeof key.last);
   return key;
 }
 
 std::uint32_t RuleTable::number_of(const unwind_rule& rule) {
   const Key key = key_of(rule);
-  std::uint64_t mixed = 0;
-  for (const std::uint32_t word : key) {
-    mixed = (mixed ^ word) * 0x9e3779b97f4a7c15;
-    mixed ^= mixed >> 32;
-  }
-  Recent& recent = recent_[mixed % recent_rules];
+  constexpr std::uint64_t odd = 0x9e3779b97f4a7c15;
+  std::uint64_t mixed = (key.words[0] * odd) ^ key.words[1] ^ key.last;
+  mixed = (mixed ^ mixed >> 32) * odd;
+  Recent& recent = recent_[(mixed >> 32) % recent_rules];
   if (recent.key == key) return recent.number;
   auto known = numbers_.find(key);
   if (known == numbers_.end()) {

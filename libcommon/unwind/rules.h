@@ -34,7 +34,11 @@ class RuleTable {
   std::vector<unwind_rule> release();
 
  private:
-  using Key = std::array<std::uint32_t, 5>;
+  struct Key {
+    std::uint64_t words[2];
+    std::uint32_t last;
+    auto operator<=>(const Key&) const = default;
+  };
   static Key key_of(const unwind_rule& rule);
   struct Recent {
     Key key = {};

@@ -83,19 +83,26 @@ def version(program, option="--version"):
 
 
 class Run:
-    """One run of a tool: what it saw of a program, and what it took."""
+    """One run of a tool: what it kept, and what it took."""
 
     def __init__(self, profile, kept_bytes, cpu_s):
-        with open(profile, errors="replace") as file:
-            self.stacks = [stack for stack in stacks.read(file)
-                           if stacks.has_user_stack(stack)]
-        self.samples = sum(stack.count for stack in self.stacks)
-        self.kept_bytes, self.cpu_s = kept_bytes, cpu_s
+        self.profile, self.kept_bytes, self.cpu_s = profile, kept_bytes, cpu_s
+
+    def stacks(self):
+        with open(self.profile, errors="replace") as file:
+            return [stack for stack in stacks.read(file)
+                    if stacks.has_user_stack(stack)]
+
+    def samples(self):
+        if not self.profile.endswith(".folded"):
+            return sum(stack.count for stack in self.stacks())
+        with open(self.profile, errors="replace") as file:
+            return sum(int(line.rsplit(" ", 1)[1]) for line in file)
 
     def whole(self, names):
         """The share of these processes' stacks."""
         return stacks.whole_share(
-            [stack for stack in self.stacks
+            [stack for stack in self.stacks()
              if stack.process in names and stacks.user_frames(stack)],
             stacks.FIRST_FUNCTIONS)
 
@@ -126,20 +133,21 @@ def perf(folder, seconds, graph):
     return found
 
 
-def ours(folder, seconds, *options):
-    """What is kept is the folded stacks; JSON is for the shares."""
-    out = os.path.join(folder, "out.json")
-    kept = os.path.join(folder, "out.folded")
+def ours(folder, seconds, form="json"):
+    out = os.path.join(folder, f"out.{form}")
     took = run(["cpuprof", "-q", "-F", str(RATE), "-d", f"{seconds}s", "-o",
-                out, "-o", kept, *options])
-    return Run(out, os.path.getsize(kept), took)
+                out])
+    return Run(out, os.path.getsize(out), took)
 
 
-WAYS = {
+PERF = {
     "perf, frame pointers": lambda *where: perf(*where, "fp"),
     "perf, stack copies": lambda *where: perf(*where, "dwarf,16384"),
-    "cpuprof": ours,
 }
+# JSON has what tells whether a stack is whole. What flamegraph.pl takes is what
+# people keep.
+WAYS = PERF | {"cpuprof": ours}
+WAYS_TO_KEEP = PERF | {"cpuprof": lambda *where: ours(*where, "folded")}
 COPIES, OURS = "perf, stack copies", "cpuprof"
 
 
@@ -193,11 +201,13 @@ class AllPrograms:
 
 def bench_cost(folder, seconds, rounds, verdicts):
     """CPU time with loading and report, and what is kept."""
-    runs = {way: [] for way in WAYS}
+    runs = {way: [] for way in WAYS_TO_KEEP}
+    samples_of = {way: [] for way in WAYS_TO_KEEP}
     with AllPrograms(folder):
         for _ in range(rounds):
-            for way, measure in WAYS.items():
+            for way, measure in WAYS_TO_KEEP.items():
                 runs[way].append(measure(folder, seconds))
+                samples_of[way].append(runs[way][-1].samples())
     print(f"\nAll of them at once, the whole machine for {seconds} s at {RATE} "
           "Hz; perf record and perf script, cpuprof with everything")
     print(f"  {'':<24}{'CPU s':>8}{'bytes':>14}{'samples':>9}"
@@ -206,7 +216,7 @@ def bench_cost(folder, seconds, rounds, verdicts):
     for way, found in runs.items():
         cpu[way] = statistics.median(run.cpu_s for run in found)
         kept[way] = statistics.median(run.kept_bytes for run in found)
-        samples = statistics.median(run.samples for run in found)
+        samples = statistics.median(samples_of[way])
         print(f"  {way:<24}{cpu[way]:>8.2f}{kept[way]:>14,.0f}{samples:>9.0f}"
               f"{kept[way] / max(samples, 1):>16,.0f}")
     verdicts.judge("CPU of perf's", cpu[OURS] / cpu[COPIES], MOST_CPU, "of it")
