@@ -114,6 +114,7 @@ struct stack_record {
 struct copy_record {
   struct record_header header;  // size: of a whole one
   __u64 hash;
+  __u64 partial_hash;  // of what the kernel half could walk; 0: nothing
   __u64 start_ns;
   __u32 pid;
   __u32 exec_id;
@@ -122,7 +123,7 @@ struct copy_record {
   __u32 byte_count;   // of the stack
   __u32 from_call;    // 1: pc is behind the instruction of a system call
   __u32 below_count;  // COPY_BELOW, or 0 where it could not be read
-  __u32 reserved;
+  __u32 holes;        // bit N: the N-th piece of bytes could not be read
   __u8 below[COPY_BELOW];
   __u8 bytes[COPY_BYTES];
 };
@@ -133,16 +134,22 @@ struct copy_more_record {
   struct record_header header;
   __u64 hash;
   __u32 byte_count;
-  __u32 reserved;
+  __u32 holes;
   __u8 bytes[COPY_BYTES];
 };
 
-// A record of a stack from which more follows: all its pieces could be read.
+// Where the N-th piece begins: at a page but for the first, which begins at the
+// address itself.
+static inline __u64 copy_piece_begin(__u64 address, __u32 number) {
+  return number ? number * COPY_PIECE - (address & (COPY_PIECE - 1)) : 0;
+}
+
+// A record of a stack from which more follows: its last piece could be read.
 static inline int copy_is_full(__u64 byte_count) {
   return byte_count > COPY_BYTES - COPY_PIECE;
 }
 
-SAMPLE_ASSERT(sizeof(struct copy_record) == 320 + COPY_BELOW + COPY_BYTES,
+SAMPLE_ASSERT(sizeof(struct copy_record) == 328 + COPY_BELOW + COPY_BYTES,
               "no padding");
 SAMPLE_ASSERT(sizeof(struct copy_more_record) == 32 + COPY_BYTES, "no padding");
 SAMPLE_ASSERT(sizeof(struct sample_key) == 80, "no padding");

@@ -147,21 +147,25 @@ static __always_inline bool is_for_user_space(int reason) {
   return reason == STACK_PENDING || reason == STACK_UNSUPPORTED;
 }
 
-// A stack that cannot be walked yet is copied; one that cannot be copied either
-// is what was walked of it.
+// A stack that cannot be walked yet is copied, with what was walked of it: the
+// copy may have less. One that cannot be copied is that.
 static __always_inline __u64 walk_user_stack(__u32 level,
                                              struct stack_scratch *space,
                                              const struct sample_key *key,
                                              const void *interrupted) {
   int reason =
       unwind_mode == UNWIND_MODE_COPY ? STACK_PENDING : walk_frames(level);
-  if (is_for_user_space(reason)) {
-    __u64 hash = send_copy(level, (__u64)interrupted, key->start_ns, key->pid,
-                           key->exec_id);
-    if (hash) return hash;
-  }
   __u64 frames = space->frame_count;
-  if (frames == 0 || frames > STACK_MAX_FRAMES) return reason;
+  if (frames > STACK_MAX_FRAMES) return STACK_FAILED;  // never
+  __u64 walked = reason;
+  if (frames > 1 || (frames && !is_for_user_space(reason))) {
+    walked = send_frames(level, space, frames, STACK_USER, reason);
+  }
+  if (!is_for_user_space(reason)) return walked;
+  __u64 hash = send_copy(level, (__u64)interrupted, key->pid,
+                         walked < STACK_REASONS ? 0 : walked);
+  if (hash) return hash;
+  if (frames != 1) return walked;
   return send_frames(level, space, frames, STACK_USER, reason);
 }
 

@@ -6,20 +6,24 @@
 #include "scratch.h"
 #include "unwind.h"
 
-// Reads in pieces that end where a page does, so that what can be read is read.
-static __always_inline __u64 copy_stack(__u8 *bytes, __u64 address) {
-  __u64 piece = COPY_PIECE - (address & (COPY_PIECE - 1));
-  __u64 done = 0;
+// Reads in pieces that end where a page does: one that is not resident leaves a
+// hole. Returns up to where something could be read.
+static __always_inline __u64 copy_stack(__u8 *bytes, __u64 address,
+                                        __u32 *holes) {
+  __u64 end = 0;
+  *holes = 0;
   for (__u32 i = 0; i < COPY_BYTES / COPY_PIECE; ++i) {
-    if (done > COPY_BYTES - COPY_PIECE || piece > COPY_PIECE) break;
-    if (bpf_probe_read_user(bytes + done, piece,
-                            (const void *)(address + done))) {
-      break;
+    __u64 begin = copy_piece_begin(address, i);
+    __u64 size = copy_piece_begin(address, i + 1) - begin;
+    if (begin > COPY_BYTES - COPY_PIECE || size > COPY_PIECE) break;
+    if (bpf_probe_read_user(bytes + begin, size,
+                            (const void *)(address + begin))) {
+      *holes |= 1 << i;
+    } else {
+      end = begin + size;
     }
-    done += piece;
-    piece = COPY_PIECE;
   }
-  return done;
+  return end;
 }
 
 static __always_inline __u32 copy_below(struct copy_record *record, __u64 sp) {
@@ -53,17 +57,18 @@ __noinline __u64 send_more(__u64 hash, __u64 address) {
   record->header.size = sizeof(*record);
   record->header.time_ns = bpf_ktime_get_ns();
   record->hash = hash;
-  __u64 done = copy_stack(record->bytes, address);
+  __u32 holes;
+  __u64 done = copy_stack(record->bytes, address, &holes);
   record->byte_count = done;
-  record->reserved = 0;
+  record->holes = holes;
   bpf_ringbuf_submit(record, wake_flags(false));
   return done;
 }
 
 // Returns the hash that the copy stands under; 0 where the ring has no room.
 // Takes the registers anew: the walk has changed them.
-__noinline __u64 send_copy(__u32 level, __u64 interrupted, __u64 start_ns,
-                           __u32 pid, __u32 exec_id) {
+__noinline __u64 send_copy(__u32 level, __u64 interrupted, __u32 pid,
+                           __u64 partial_hash) {
   struct stack_scratch *space = scratch_of(level);
   struct task_struct *task = (struct task_struct *)bpf_get_current_task();
   if (!space ||
@@ -79,20 +84,22 @@ __noinline __u64 send_copy(__u32 level, __u64 interrupted, __u64 start_ns,
   record->header.size = sizeof(*record);
   record->header.time_ns = now;
   record->hash = hash;
-  record->start_ns = start_ns;
+  record->partial_hash = partial_hash;
+  record->start_ns = BPF_CORE_READ(task, group_leader, start_time);
   record->pid = pid;
-  record->exec_id = exec_id;
+  record->exec_id = BPF_CORE_READ(task, group_leader, self_exec_id);
   record->pc = space->walk.pc;
 #pragma unroll
   for (int i = 0; i < COPY_REGISTERS; ++i) {
     record->registers[i] = space->walk.registers[i];
   }
   __u64 sp = space->walk.registers[UNWIND_SP];
-  __u64 done = copy_stack(record->bytes, sp);
+  __u32 holes;
+  __u64 done = copy_stack(record->bytes, sp, &holes);
   record->byte_count = done;
+  record->holes = holes;
   record->from_call = space->walk.from_call;
   record->below_count = copy_below(record, sp);
-  record->reserved = 0;
   // User space should soon know what it takes to walk the next one here.
   bpf_ringbuf_submit(record, wake_flags(unwind_mode != UNWIND_MODE_COPY));
   for (int i = 1; i < COPY_RECORDS && copy_is_full(done); ++i) {

@@ -55,11 +55,24 @@ struct {
 // records were lost): what it has published before may be wrong.
 __u32 unwind_era = 0;
 
-static __always_inline bool is_space_of(const struct unwind_space *space,
-                                        __u64 start_ns, __u32 exec_id) {
-  if (space->era != unwind_era) return false;
-  return space->any_image ||
-         (space->start_ns == start_ns && space->exec_id == exec_id);
+// Copies what is known of a process; count 0 where that is nothing. What a
+// lookup has found may become another process's under our eyes: the kernel uses
+// elements of preallocated maps again at once (kernel/bpf/hashtab.c). So it is
+// judged by the copy.
+static __always_inline bool take_space(struct unwind_space *to, __u32 pid,
+                                       __u64 start_ns, __u32 exec_id) {
+  to->count = 0;
+  struct unwind_space *found = bpf_map_lookup_elem(&unwind_spaces, &pid);
+  if (!found) return false;
+  *to = *found;
+  bool same =
+      to->any_image || (to->start_ns == start_ns && to->exec_id == exec_id);
+  if (same && to->pid == pid && to->era == unwind_era &&
+      found->word == to->word) {
+    return true;
+  }
+  to->count = 0;
+  return false;
 }
 
 static __always_inline struct stack_scratch *scratch_of(__u32 level) {
@@ -179,16 +192,7 @@ static __always_inline bool begin_walk(struct stack_scratch *space,
                                        const void *interrupted) {
   struct unwind_walk *walk = &space->walk;
   if (!take_user_registers(walk, task, interrupted)) return false;
-  __u32 pid = key->pid;
-  struct unwind_space *found = bpf_map_lookup_elem(&unwind_spaces, &pid);
-  // What was found may become another process's under our eyes: the kernel uses
-  // elements of preallocated maps again at once (kernel/bpf/hashtab.c).
-  space->space.count = 0;
-  if (found) space->space = *found;
-  if (!found || !is_space_of(&space->space, key->start_ns, key->exec_id) ||
-      found->word != space->space.word) {
-    space->space.count = 0;
-  }
+  take_space(&space->space, key->pid, key->start_ns, key->exec_id);
   space->frame_count = 0;
   walk->interrupted = walk->guessed = walk->switches = 0;
   walk->frame_pointers = unwind_mode != UNWIND_MODE_DWARF;

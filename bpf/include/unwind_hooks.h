@@ -15,15 +15,14 @@ int BPF_PROG(unwind_fork, struct task_struct *parent,
   __u32 from = task_pid(parent);
   __u32 to = task_pid(child);
   if (from == to) return 0;
-  struct unwind_space *found = bpf_map_lookup_elem(&unwind_spaces, &from);
-  if (!found ||
-      !is_space_of(found, BPF_CORE_READ(parent, group_leader, start_time),
-                   BPF_CORE_READ(parent, group_leader, self_exec_id))) {
+  struct unwind_space space;
+  if (!take_space(&space, from, BPF_CORE_READ(parent, group_leader, start_time),
+                  BPF_CORE_READ(parent, group_leader, self_exec_id))) {
     // What an earlier process of that number had may be there still.
     bpf_map_delete_elem(&unwind_spaces, &to);
     return 0;
   }
-  struct unwind_space space = *found;
+  space.pid = to;
   space.start_ns = BPF_CORE_READ(child, group_leader, start_time);
   space.exec_id = BPF_CORE_READ(child, group_leader, self_exec_id);
   space.any_image = 0;
@@ -46,9 +45,9 @@ SEC("raw_tp/sched_process_free")
 int BPF_PROG(unwind_free, struct task_struct *task) {
   __u32 pid = BPF_CORE_READ(task, tgid);
   if (pid != (__u32)BPF_CORE_READ(task, pid)) return 0;
-  struct unwind_space *found = bpf_map_lookup_elem(&unwind_spaces, &pid);
-  if (found && is_space_of(found, BPF_CORE_READ(task, start_time),
-                           BPF_CORE_READ(task, self_exec_id))) {
+  struct unwind_space space;
+  if (take_space(&space, pid, BPF_CORE_READ(task, start_time),
+                 BPF_CORE_READ(task, self_exec_id))) {
     bpf_map_delete_elem(&unwind_spaces, &pid);
   }
   return 0;

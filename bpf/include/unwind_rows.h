@@ -155,7 +155,7 @@ struct unwind_space {
   __u32 word;
   __u32 count;
   __u32 era;  // in which it was published: nothing is known from an earlier one
-  __u32 reserved;
+  __u32 pid;  // its key once more
 };
 
 // Searches. Without a branch, and with indices that cannot leave the block: the

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <utility>
 
 #include "base/confined.h"
@@ -116,6 +117,13 @@ UniqueFd open_through_mapping(const MappedFile& file, std::uint32_t pid,
   return UniqueFd(::open(again.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
 }
 
+Reason reason_of(const Error& error) {
+  if (error.kind == ErrorKind::permission) return Reason::not_permitted;
+  bool no_room =
+      error.err == EMFILE || error.err == ENFILE || error.err == ENOMEM;
+  return no_room ? Reason::too_many_files : Reason::file_gone;
+}
+
 UniqueFd open_in_root(const MappedFile& file, const Root& root,
                       Reason& reason) {
   auto fd = open_regular(descriptor(root), file.path);
@@ -123,8 +131,7 @@ UniqueFd open_in_root(const MappedFile& file, const Root& root,
     reason = Reason::none;
     return *std::move(fd);
   }
-  bool refused = !fd && fd.error().kind == ErrorKind::permission;
-  reason = refused ? Reason::not_permitted : Reason::file_gone;
+  reason = fd ? Reason::file_gone : reason_of(fd.error());
   return {};
 }
 

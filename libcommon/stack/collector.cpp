@@ -53,7 +53,8 @@ process::MapsLine line_of(const perf::MmapRecord& record) {
 }
 
 // A stack that is not whole: how its last frame says so, and under what name it
-// is counted (LEDGER_COUNT: the kernel half has counted it).
+// is counted on each side (LEDGER_COUNT: not here, or it does not happen
+// there).
 struct Unfinished {
   stack_reason reason;
   Reason shown;
@@ -105,7 +106,8 @@ struct Apply {
     // A thread shares its process's image.
     if (fork.id.pid == fork.parent_pid || is_outside(fork.id.pid)) return;
     table.on_fork(fork.id.pid, fork.parent_pid, fork.id.time_ns);
-    if (spaces != nullptr) spaces->on_fork(fork.id.pid, fork.parent_pid);
+    if (spaces != nullptr)
+      spaces->on_fork(fork.id.pid, fork.parent_pid, fork.id.time_ns);
   }
   void operator()(const perf::ExitRecord& exit) const {
     if (is_outside(exit.id.pid) || exit.id.pid != exit.id.tid) return;
@@ -115,7 +117,6 @@ struct Apply {
   void operator()(const perf::LostRecord& lost) const {
     ledger[LEDGER_sideband_lost] += lost.count;
     table.on_lost(lost.id.time_ns);
-    if (spaces != nullptr) spaces->on_lost();
   }
   void operator()(const perf::ThrottleRecord&) const {}
 };
@@ -151,6 +152,9 @@ Status Collector::unwind_with(const unwind::StoreMaps& maps,
   loader_ =
       SL_TRY(unwind::Loader::open(std::move(store), processes_, objects_));
   copies_.walk_by_rows(*loader_, mode != UNWIND_MODE_DWARF);
+  // The side-band's rings hold no more than some hundred milliseconds.
+  loader_->meanwhile(
+      [this] { read_sideband(monotonic_ns() - perf::Sideband::settle_ns); });
   return {};
 }
 
@@ -162,11 +166,15 @@ std::vector<int> Collector::fds() const {
 }
 
 void Collector::read_sideband(std::uint64_t until_ns) {
+  const auto lost_before = own_[LEDGER_sideband_lost];
   auto* spaces = loader_ ? &loader_->spaces() : nullptr;
   sideband_.drain(until_ns, [&](const perf::Record& record) {
     std::visit(Apply{processes_, spaces, own_}, record);
   });
   processes_.on_told(until_ns);
+  if (spaces != nullptr && own_[LEDGER_sideband_lost] != lost_before) {
+    spaces->on_lost();
+  }
 }
 
 Status Collector::pump() {
@@ -205,6 +213,7 @@ void Collector::on_ring_record(std::span<const std::byte> record) {
       break;
     case RECORD_COPY_MORE:
       copies_.add_more(record);
+      pressure_ = pressure_ || copies_.is_filling();
       break;
     case RECORD_PRESSURE:
       pressure_ = true;
@@ -238,15 +247,29 @@ void Collector::on_stack(std::span<const std::byte> record) {
 // The process may have mapped something that is not published yet.
 void Collector::on_copy(std::span<const std::byte> record) {
   auto pid = copies_.add(record);
+  pressure_ = pressure_ || copies_.is_filling();
   if (pid && loader_) loader_->spaces().on_map(*pid);
 }
 
+// What the kernel half had walked may be more than a copy has.
+void Collector::take_copy(std::uint64_t hash, std::uint64_t partial,
+                          const unwind::WalkedStack& stack) {
+  auto walked = partial == 0 || stack.reason == STACK_WHOLE
+                    ? std::nullopt
+                    : dictionary_.find(partial);
+  if (walked && walked->addresses.size() > stack.frames.size()) {
+    dictionary_.add(hash, walked->reason, walked->addresses);
+  } else {
+    dictionary_.add(hash, stack.reason, stack.frames);
+  }
+}
+
 // A copy that was not taken in is a stack that is missing.
-Status Collector::walk_copies() {
-  return copies_.walk(
-      [this](std::uint64_t hash, const unwind::WalkedStack& stack) {
-        dictionary_.add(hash, stack.reason, stack.frames);
-      });
+Status Collector::walk_copies(std::uint64_t until_ns, bool all) {
+  return copies_.walk(until_ns, all,
+                      [this](auto hash, auto partial, const auto& stack) {
+                        take_copy(hash, partial, stack);
+                      });
 }
 
 Status Collector::drain() {
@@ -258,14 +281,16 @@ Status Collector::drain() {
   epoch_end_ns_ = monotonic_ns();
   // What was mapped before the swap, of which its rows can tell; the grace
   // period that it waited for has let late records settle.
-  read_sideband(std::max(now, epoch_end_ns_ - perf::Sideband::settle_ns));
+  auto told = std::max(now, epoch_end_ns_ - perf::Sideband::settle_ns);
+  read_sideband(told);
   SL_CHECK(ring_->consume());
   copies_.may_wait(most_wait_ns);
-  SL_CHECK(walk_copies());
+  SL_CHECK(walk_copies(told, false));
   SL_CHECK(counts_.drain(
       [&](std::span<const std::byte> key, std::span<const std::byte> value) {
         add_row(read_as<sample_key>(key), read_as<sample_value>(value));
       }));
+  SL_CHECK(std::exchange(late_, {}));
   processes_.forget(epoch_start_ns_);
   generated_.forget();
   sweep_objects();
@@ -321,8 +346,11 @@ std::optional<Dictionary::Stack> Collector::stack_of(std::uint64_t hash) {
   auto stack = dictionary_.find(hash);
   if (stack) return stack;
   // A program of the new epoch may have been writing its record in front of
-  // ours when the ring was read.
-  if (ring_->consume() && walk_copies()) stack = dictionary_.find(hash);
+  // ours when the ring was read; or it waits for a rest that does not come.
+  auto status = ring_->consume();
+  if (status) status = walk_copies(epoch_end_ns_, true);
+  if (late_) late_ = std::move(status);
+  stack = dictionary_.find(hash);
   if (!stack) ++own_[LEDGER_stack_missing];
   return stack;
 }

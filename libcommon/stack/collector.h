@@ -101,7 +101,9 @@ class Collector {
   void on_image(const image_record& record);
   void on_stack(std::span<const std::byte> record);
   void on_copy(std::span<const std::byte> record);
-  Status walk_copies();
+  void take_copy(std::uint64_t hash, std::uint64_t partial,
+                 const unwind::WalkedStack& stack);
+  Status walk_copies(std::uint64_t until_ns, bool all);
   Status advance_unwinding(std::uint64_t applied_ns);
   void read_sideband(std::uint64_t until_ns);
   void add_row(const sample_key& key, const sample_value& value);
@@ -137,6 +139,7 @@ class Collector {
   std::uint64_t epoch_start_ns_ = 0;
   std::uint64_t epoch_end_ns_ = 0;  // of the one whose rows are taken over
   std::uint64_t delivered_ = 0;
+  Status late_;      // what failed while rows were taken over
   bpf::Ledger own_;  // what only this half can count
   bool pressure_ = false;
 };

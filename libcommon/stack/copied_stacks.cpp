@@ -24,6 +24,9 @@ unwind::Registers registers_of(const copy_record& record) {
   return registers;
 }
 
+// The rest of a copy follows at once: no more than this come in between.
+constexpr std::ptrdiff_t most_between = 256;
+
 // The record's bytes from `offset` on, at most `count` of them.
 std::vector<std::byte> part(std::span<const std::byte> record,
                             std::size_t offset, std::size_t count) {
@@ -49,36 +52,50 @@ std::optional<std::uint32_t> CopiedStacks::add(
   if (bytes.size() < header_bytes) return std::nullopt;
   copy_record record;
   std::memcpy(&record, bytes.data(), header_bytes);
-  auto stack = part(bytes, header_bytes, record.byte_count);
-  if (bytes_ + stack.size() > most_bytes) return std::nullopt;
-  bytes_ += stack.size();
-  copies_.push_back(
-      {.image = {record.pid, record.exec_id, record.start_ns},
-       .hash = record.hash,
-       .registers = registers_of(record),
-       .stack_pointer = record.registers[UNWIND_SP],
-       .in_syscall = record.from_call != 0,
-       .below = part(bytes, offsetof(copy_record, below),
-                     std::min<std::size_t>(record.below_count, COPY_BELOW)),
-       .bytes = std::move(stack),
-       .last_is_full = copy_is_full(record.byte_count) != 0});
+  if (bytes_ >= most_bytes) return std::nullopt;
+  auto below =
+      std::min<std::size_t>(record.below_count, std::size_t{COPY_BELOW});
+  auto& copy = copies_.emplace_back(
+      Copy{.image = {record.pid, record.exec_id, record.start_ns},
+           .time_ns = record.header.time_ns,
+           .hash = record.hash,
+           .partial_hash = record.partial_hash,
+           .registers = registers_of(record),
+           .stack_pointer = record.registers[UNWIND_SP],
+           .in_syscall = record.from_call != 0,
+           .below = part(bytes, offsetof(copy_record, below), below),
+           .bytes = part(bytes, header_bytes, record.byte_count),
+           .last_is_full = copy_is_full(record.byte_count) != 0});
+  copy.add_holes(0, record.holes);
+  bytes_ += copy.memory();
   return record.pid;
 }
 
-// It follows soon: the search is short.
+void CopiedStacks::Copy::add_holes(std::uint64_t offset,
+                                   std::uint32_t missing) {
+  const auto address = stack_pointer + offset;
+  for (std::uint32_t i = 0; i < COPY_BYTES / COPY_PIECE; ++i) {
+    if ((missing >> i & 1) == 0) continue;
+    holes.push_back({offset + copy_piece_begin(address, i),
+                     offset + copy_piece_begin(address, i + 1)});
+  }
+}
+
 void CopiedStacks::add_more(std::span<const std::byte> bytes) {
   constexpr auto header_bytes = offsetof(copy_more_record, bytes);
   if (bytes.size() < header_bytes) return;
   copy_more_record record;
   std::memcpy(&record, bytes.data(), header_bytes);
+  if (bytes_ >= most_bytes) return;
+  auto oldest = copies_.rbegin() + std::min(std::ssize(copies_), most_between);
+  auto to = std::find_if(copies_.rbegin(), oldest, [&](const Copy& copy) {
+    return copy.hash == record.hash && copy.may_get_more();
+  });
+  if (to == oldest) return;
   auto more = part(bytes, header_bytes, record.byte_count);
-  auto to =
-      std::find_if(copies_.rbegin(), copies_.rend(), [&](const Copy& copy) {
-        return copy.hash == record.hash && copy.may_get_more();
-      });
-  if (to == copies_.rend() || bytes_ + more.size() > most_bytes) return;
-  bytes_ += more.size();
+  to->add_holes(to->bytes.size(), record.holes);
   to->bytes.insert(to->bytes.end(), more.begin(), more.end());
+  bytes_ += more.size();
   to->records += 1;
   to->last_is_full = copy_is_full(record.byte_count) != 0;
 }
@@ -88,7 +105,11 @@ bool CopiedStacks::Copy::read(std::uint64_t address,
   if (address < stack_pointer) {
     return read_part(below, address - (stack_pointer - below.size()), to);
   }
-  return read_part(bytes, address - stack_pointer, to);
+  const auto offset = address - stack_pointer;
+  bool is_there = std::ranges::none_of(holes, [&](const Hole& hole) {
+    return offset < hole.end && offset + to.size() > hole.begin;
+  });
+  return is_there && read_part(bytes, offset, to);
 }
 
 void CopiedStacks::walk_by_rows(unwind::Loader& loader, bool frame_pointers) {
@@ -152,32 +173,38 @@ bool CopiedStacks::is_beyond_rows(const Copy& copy) {
          (reason == STACK_PENDING && !copy.wants_rows);
 }
 
-// The kernel half may just be sending the rest of one.
-std::vector<CopiedStacks::Copy> CopiedStacks::take() {
+// Of a later one the process table does not know yet what was mapped; and the
+// kernel half may just be sending the rest of one.
+std::vector<CopiedStacks::Copy> CopiedStacks::take(std::uint64_t until_ns,
+                                                   bool all) {
   auto copies = std::exchange(copies_, {});
   bytes_ = 0;
-  std::erase_if(copies, [this](Copy& copy) {
-    if (!copy.may_get_more() || copy.has_waited) return false;
-    copy.has_waited = true;
-    bytes_ += copy.bytes.size();
+  std::erase_if(copies, [&](Copy& copy) {
+    bool early = copy.time_ns > until_ns;
+    bool partial = copy.may_get_more() && !copy.has_waited && !all;
+    if (!early && !partial) return false;
+    copy.has_waited = !early;
+    bytes_ += copy.memory();
     copies_.push_back(std::move(copy));
     return true;
   });
   return copies;
 }
 
-Status CopiedStacks::walk(const Deliver& deliver) {
-  auto copies = take();
+Status CopiedStacks::walk(std::uint64_t until_ns, bool all,
+                          const Deliver& deliver) {
+  auto copies = take(until_ns, all);
   if (copies.empty()) return {};
   if (loader_ != nullptr) SL_CHECK(walk_by_rows(copies));
   for (auto& copy : copies) {
     auto& stack = copy.walked;
     if (loader_ == nullptr || is_beyond_rows(copy)) stack = walk_fully(copy);
     // The copy ends before the stack does.
-    if (stack.reason == STACK_UNREADABLE && copy.last_is_full) {
+    bool to_its_end = copy.last_is_full && copy.holes.empty();
+    if (stack.reason == STACK_UNREADABLE && to_its_end) {
       stack.reason = STACK_CUT;
     }
-    deliver(copy.hash, stack);
+    deliver(copy.hash, copy.partial_hash, stack);
   }
   return {};
 }

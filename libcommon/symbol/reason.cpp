@@ -26,6 +26,7 @@ constexpr Entry entries[] = {
     {Reason::not_permitted, "not permitted"},
     {Reason::file_gone, "file gone"},
     {Reason::file_changed, "file changed"},
+    {Reason::too_many_files, "too many open files"},
     {Reason::not_elf, "not an ELF file"},
     {Reason::corrupt, "corrupt file"},
     {Reason::no_symbols, "stripped"},

@@ -22,6 +22,7 @@ enum class Reason : std::uint8_t {
   not_permitted,       // the file, or /proc of the process, may not be read
   file_gone,           // deleted, replaced, or in another mount namespace
   file_changed,        // written to after it was mapped
+  too_many_files,      // no descriptor was left to open it with
   not_elf,             // not a regular ELF file of this machine's byte order
   corrupt,             // headers or tables contradict themselves or the file
   no_symbols,          // stripped

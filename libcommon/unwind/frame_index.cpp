@@ -43,12 +43,17 @@ std::vector<AddressRange> code_of(const ElfFile& file) {
 // Reads entry after entry of a section into an index.
 class IndexReader {
  public:
-  IndexReader(FrameIndex& index, std::vector<AddressRange> code)
-      : index_(index), cies_(index.section), code_(std::move(code)) {}
+  IndexReader(FrameIndex& index, std::vector<AddressRange> code,
+              const std::atomic<bool>* abandoned)
+      : index_(index),
+        cies_(index.section),
+        code_(std::move(code)),
+        abandoned_(abandoned) {}
 
   void read() {
     const FrameSection& section = index_.section;
     for (std::uint64_t at = 0; at < section.bytes.size();) {
+      if (abandoned_ != nullptr && abandoned_->load()) return;
       const auto header = read_header(section, at);
       if (!header) {
         index_.reason = Reason::corrupt;
@@ -95,6 +100,7 @@ class IndexReader {
   FrameIndex& index_;
   CieCache cies_;
   std::vector<AddressRange> code_;
+  const std::atomic<bool>* abandoned_;
 };
 
 void sort_functions(std::vector<Function>& functions) {
@@ -131,8 +137,12 @@ bool is_started_by_kernel(const ElfFile& file) {
   return true;
 }
 
-// Such code sets up a stack and calls or jumps: it is short.
-constexpr std::uint64_t most_of_start = 256;
+// Such code sets up a stack and calls or jumps. Where more has no information,
+// it is not known where it ends.
+constexpr std::uint64_t most_of_start = 128;
+
+// Between two functions, or what the linker fills up with.
+constexpr std::uint64_t most_padding = 15;
 
 // `functions` are sorted.
 void add_start(const ElfFile& file, const std::vector<AddressRange>& code,
@@ -146,22 +156,25 @@ void add_start(const ElfFile& file, const std::vector<AddressRange>& code,
   if (segment == code.end()) return;
   const auto next =
       std::ranges::upper_bound(functions, start, {}, &Function::start);
-  if (next != functions.begin() && std::prev(next)->end() > start) return;
-  auto end = std::min(segment->end, start + most_of_start);
-  if (next != functions.end()) end = std::min(end, next->start);
-  if (!is_started_by_kernel(file)) return;
-  functions.insert(next, {.start = start,
-                          .length = static_cast<std::uint32_t>(end - start),
-                          .entry = Function::begins_thread});
+  const auto before =
+      next == functions.begin() ? segment->start : std::prev(next)->end();
+  bool is_alone = next != functions.end() && before <= start &&
+                  start - before <= most_padding &&
+                  next->start - start <= most_of_start;
+  if (!is_alone || !is_started_by_kernel(file)) return;
+  functions.insert(next,
+                   {.start = start,
+                    .length = static_cast<std::uint32_t>(next->start - start),
+                    .entry = Function::begins_thread});
 }
 
 std::expected<FrameIndex, Reason> index_of(
     const ElfFile& object, std::expected<FrameSection, Reason> section,
-    const std::vector<AddressRange>& code) {
+    const std::vector<AddressRange>& code, const std::atomic<bool>* abandoned) {
   if (!section) return std::unexpected(section.error());
   FrameIndex index;
   index.section = std::move(*section);
-  IndexReader(index, code).read();
+  IndexReader(index, code, abandoned).read();
   if (index.functions.empty()) {
     return std::unexpected(index.reason == Reason::none && index.malformed == 0
                                ? Reason::no_unwind_info
@@ -179,18 +192,19 @@ bool is_go(const ElfFile& file) {
          file.find_section(".data.rel.ro.gopclntab") != nullptr;
 }
 
-std::expected<FrameIndex, Reason> read_frame_index(const ElfFile& object,
-                                                   const ElfFile* debug,
-                                                   std::uint64_t most_bytes) {
+std::expected<FrameIndex, Reason> read_frame_index(
+    const ElfFile& object, const ElfFile* debug, std::uint64_t most_bytes,
+    const std::atomic<bool>* abandoned) {
   constexpr std::uint64_t most_numbered =
       std::numeric_limits<std::uint32_t>::max();
   const std::uint64_t most = std::min(most_bytes, most_numbered);
   const auto code = code_of(object);
-  auto index = index_of(object, read_eh_frame(object, most), code);
+  auto index = index_of(object, read_eh_frame(object, most), code, abandoned);
   if (index || is_go(object)) return index;
-  auto other = index_of(object, read_debug_frame(object, most), code);
+  auto other =
+      index_of(object, read_debug_frame(object, most), code, abandoned);
   if (!other && debug != nullptr) {
-    other = index_of(object, read_debug_frame(*debug, most), code);
+    other = index_of(object, read_debug_frame(*debug, most), code, abandoned);
   }
   // Of two reasons the one that says more.
   const bool says_more = other || index.error() == Reason::no_unwind_info;

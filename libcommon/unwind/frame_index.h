@@ -2,6 +2,7 @@
 // The functions that an object's call frame information speaks of, by address.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <expected>
 #include <optional>
@@ -47,10 +48,13 @@ bool is_go(const symbol::ElfFile& file);
 // where frame pointers are saved, which lead over that and are always there.
 //
 // Where the kernel begins to run the object and no FDE says anything, as in the
-// loader of glibc, the code up to the next function begins a thread.
+// loader of glibc, the code up to the next function begins a thread, if that is
+// a few instructions and nothing else lies beside it.
+//
+// Once `abandoned` (null: never) is true, the functions so far come back.
 std::expected<FrameIndex, symbol::Reason> read_frame_index(
     const symbol::ElfFile& object, const symbol::ElfFile* debug,
-    std::uint64_t most_bytes);
+    std::uint64_t most_bytes, const std::atomic<bool>* abandoned = nullptr);
 
 // Finds CIEs again, with what they say of their functions' starts. Few of a
 // file's CIEs are in use together: a small cache has them.

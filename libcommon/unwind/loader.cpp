@@ -68,6 +68,7 @@ Status Loader::visit_until(std::uint64_t deadline_ns) {
   while (!unvisited_.empty() && monotonic_ns() < deadline_ns) {
     SL_CHECK(visit_next(UINT64_MAX));
     SL_CHECK(rows_->build_waiting(deadline_ns));
+    if (meanwhile_) meanwhile_();
   }
   return {};
 }

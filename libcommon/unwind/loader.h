@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -35,6 +36,9 @@ class Loader {
   // (CLOCK_MONOTONIC) is loaded while the tool runs. Takes longer than that by
   // one object.
   Status load_all(std::uint64_t deadline_ns);
+
+  // Done again and again while they take their time, for what must not wait.
+  void meanwhile(std::function<void()> task) { meanwhile_ = std::move(task); }
 
   Spaces& spaces() { return *spaces_; }
 
@@ -81,6 +85,7 @@ class Loader {
   std::optional<ObjectRows> rows_;
   std::optional<Spaces> spaces_;
   std::deque<std::uint32_t> unvisited_;  // processes that ran at the start
+  std::function<void()> meanwhile_;
 };
 
 }  // namespace sightline::unwind

@@ -78,7 +78,8 @@ std::optional<BuildJob> ObjectRows::job_for(process::ObjectId id) {
   BuildJob job{.object = id, .path = objects_->file(id).path};
   // Without a descriptor left there may be one later.
   job.file = opened.take();
-  if (opened.fd >= 0 && !job.file) return std::nullopt;
+  bool none_left = opened.reason == symbol::Reason::too_many_files;
+  if (none_left || (opened.fd >= 0 && !job.file)) return std::nullopt;
   if (opened.root >= 0) {
     job.root.reset(::fcntl(opened.root, F_DUPFD_CLOEXEC, 0));
   }

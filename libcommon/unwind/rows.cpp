@@ -212,7 +212,8 @@ Rows build_rows(const ElfFile& object, const ElfFile* debug,
                 const RowLimits& limits) {
   Rows rows;
   rows.is_go = is_go(object);
-  const auto index = read_frame_index(object, debug, limits.most_section_bytes);
+  const auto index = read_frame_index(object, debug, limits.most_section_bytes,
+                                      limits.abandoned);
   if (!index) {
     rows.rules = RuleTable().release();
     rows.reason = index.error();

@@ -39,8 +39,8 @@ struct Rows {
 struct RowLimits {
   std::uint64_t most_rows = 16U << 20;
   std::uint64_t most_section_bytes = 256U << 20;
-  // Once it is true nobody wants them any more: what there is so far comes back.
-  // Null: they are made to the end.
+  // Once it is true nobody wants them any more: what there is so far comes
+  // back. Null: they are made to the end.
   const std::atomic<bool>* abandoned = nullptr;
 };
 

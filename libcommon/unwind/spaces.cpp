@@ -79,11 +79,15 @@ Result<Spaces::Lent> Spaces::lend(const process::ImageKey& image) {
 
 // The kernel half has given the child what the parent had then: what it has
 // now, or what it had a moment ago.
-void Spaces::on_fork(std::uint32_t pid, std::uint32_t parent) {
+void Spaces::on_fork(std::uint32_t pid, std::uint32_t parent,
+                     std::uint64_t time_ns) {
   auto from = processes_.find(parent);
   if (from == processes_.end()) return;
   auto held = from->second.held;
-  processes_[pid] = {.held = std::move(held)};
+  auto& child = processes_[pid];
+  // It may have been met already: the record is a little late.
+  if (child.seen_ns <= time_ns) child = {};
+  child.held = std::move(held);
 }
 
 void Spaces::on_exec(std::uint32_t pid, std::uint64_t time_ns) {
@@ -146,8 +150,8 @@ unwind_space Spaces::space_for(const Process& process) {
           .any_image = process.start_ns == 0,
           .word = extent.word,
           .count = extent.words / UNWIND_MAPPING_WORDS,
-          .era = 0,  // the store's
-          .reserved = 0};
+          .era = 0,  // this and the next: the store's
+          .pid = 0};
 }
 
 // What an exec has mapped is published when it is known which image that is.

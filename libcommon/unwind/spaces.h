@@ -30,7 +30,7 @@ class Spaces {
 
   // Side-band records, in the order of their time. After a loss a process is
   // published anew when somebody follows it or says that it maps something.
-  void on_fork(std::uint32_t pid, std::uint32_t parent);
+  void on_fork(std::uint32_t pid, std::uint32_t parent, std::uint64_t time_ns);
   void on_exec(std::uint32_t pid, std::uint64_t time_ns);
   void on_map(std::uint32_t pid);
   void on_exit(std::uint32_t pid);

@@ -300,6 +300,7 @@ void Store::release(const Extent& mappings) {
 
 Status Store::put_space(std::uint32_t pid, unwind_space space) {
   space.era = *maps_.era;
+  space.pid = pid;
   if (bpf_map_update_elem(maps_.spaces, &pid, &space, BPF_ANY) == 0) return {};
   if (errno != E2BIG) return fail_errno("cannot store a process's mappings");
   ++spaces_refused_;

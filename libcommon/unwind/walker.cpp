@@ -55,19 +55,19 @@ int Walker::enter_mapping(State& state) {
   return UNWIND_GO_ON;
 }
 
-std::uint32_t Walker::rule_at(const unwind_object& object,
-                              std::uint64_t address) {
+std::optional<std::uint32_t> Walker::rule_at(const unwind_object& object,
+                                             std::uint64_t address) {
   const auto page = (address >> UNWIND_PAGE_BITS) - object.first_page;
   if (page >= object.page_count) return UNWIND_RULE_NO_ROWS;
   const auto word = object.pages_word + 2 * page;
   const auto* block = view_.block_of(word);
-  if (block == nullptr) return UNWIND_RULE_NO_ROWS;
+  if (block == nullptr) return std::nullopt;
   const auto entry = unwind_two_words(block, word);
   const auto first = static_cast<std::uint32_t>(entry);
   const auto count = entry >> 32;
   if (count == 0) return UNWIND_RULE_NO_ROWS;
   block = view_.block_of(first);
-  if (block == nullptr) return UNWIND_RULE_NO_ROWS;
+  if (block == nullptr) return std::nullopt;
   return unwind_row_rule(
       unwind_search_rows(block, first, count, address & 0xffff));
 }
@@ -89,11 +89,11 @@ int Walker::step(State& state) {
   }
   if (walk.object.state == UNWIND_LEFT_OUT) return STACK_LEFT_OUT;
   if (walk.object.state == UNWIND_NO_INFORMATION) return STACK_NO_ROWS;
-  std::uint32_t number = UNWIND_RULE_NO_ROWS;
+  std::optional<std::uint32_t> number = UNWIND_RULE_NO_ROWS;
   if (unwind_has_rows(walk.object.state) != 0) {
     number = rule_at(walk.object, unwind_address(&walk) - walk.at.bias);
   }
-  auto rule = view_.rule(number);
+  auto rule = number ? view_.rule(*number) : std::nullopt;
   return rule ? unwind_apply(&walk, &*rule) : STACK_FAILED;
 }
 

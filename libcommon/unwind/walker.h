@@ -45,7 +45,9 @@ class Walker {
  private:
   struct State;
   int enter_mapping(State& state);
-  std::uint32_t rule_at(const unwind_object& object, std::uint64_t address);
+  // The number of the rule; nothing where the store cannot be read.
+  std::optional<std::uint32_t> rule_at(const unwind_object& object,
+                                       std::uint64_t address);
   int step(State& state);
 
   StoreView& view_;

@@ -22,6 +22,7 @@ namespace {
 
 const auto self = static_cast<std::uint32_t>(::getpid());
 constexpr std::uint64_t some_hash = 0x1234567890;
+constexpr std::uint64_t some_time = 1000;
 
 // What a stack looked like: as the kernel half copies it, and as glibc sees it.
 struct Taken {
@@ -95,8 +96,10 @@ void copy_memory(Taken& taken, std::uint64_t sp) {
   ucontext_t context;
   ::getcontext(&context);
   copy_registers(context, record);
-  record.header = {.type = RECORD_COPY, .size = sizeof(record), .time_ns = 0};
+  record.header = {
+      .type = RECORD_COPY, .size = sizeof(record), .time_ns = some_time};
   record.hash = some_hash;
+  record.partial_hash = some_hash + 1;
   record.start_ns = 1;
   record.pid = self;
   record.exec_id = static_cast<std::uint32_t>(exec_id);
@@ -171,12 +174,15 @@ class CopiedStacksTest : public unwind::testing::LoadingTest {
     copies_.walk_by_rows(*loader_, true);
     return true;
   }
-  std::vector<unwind::WalkedStack> walk() {
+  std::vector<unwind::WalkedStack> walk(std::uint64_t until_ns = some_time,
+                                        bool all = false) {
     std::vector<unwind::WalkedStack> stacks;
-    EXPECT_TRUE(copies_.walk([&](auto hash, const auto& stack) {
-      EXPECT_EQ(hash, some_hash);
-      stacks.push_back(stack);
-    }));
+    EXPECT_TRUE(copies_.walk(until_ns, all,
+                             [&](auto hash, auto partial, const auto& stack) {
+                               EXPECT_EQ(hash, some_hash);
+                               EXPECT_EQ(partial, some_hash + 1);
+                               stacks.push_back(stack);
+                             }));
     return stacks;
   }
   std::optional<std::uint32_t> add(const Taken& taken) {
@@ -248,6 +254,8 @@ TEST_F(CopiedStacksTest, TheRestIsWaitedForOnce) {
   stacks = walk();
   ASSERT_EQ(stacks.size(), 1U) << "there was no room for it";
   EXPECT_EQ(stacks[0].reason, STACK_CUT);
+  ASSERT_TRUE(copies_.add(bytes_of(taken.record)));
+  EXPECT_EQ(walk(some_time, true).size(), 1U) << "nothing is on its way";
   copies_.add_more(bytes_of(taken.more[0]));
   EXPECT_TRUE(walk().empty()) << "it comes too late";
 }
@@ -283,6 +291,46 @@ TEST_F(CopiedStacksTest, MemoryThatCouldNotBeReadIsNotTheEnd) {
   EXPECT_EQ(stacks[0].reason, STACK_UNREADABLE);
 }
 
+// Copies without a byte are memory too.
+TEST_F(CopiedStacksTest, EmptyOnesAreNotKeptWithoutEnd) {
+  auto taken = take(1);
+  taken.record.byte_count = taken.record.below_count = 0;
+  std::size_t kept = 0;
+  while (copies_.add(bytes_of(taken.record))) ASSERT_LE(++kept, 100'000U);
+}
+
+// What was mapped then is not known yet.
+TEST_F(CopiedStacksTest, ALaterOneWaitsForItsTime) {
+  auto taken = take(1);
+  ASSERT_TRUE(add(taken));
+  EXPECT_TRUE(walk(some_time - 1).empty());
+  EXPECT_TRUE(walk(some_time - 1, true).empty());
+  EXPECT_EQ(walk().size(), 1U);
+}
+
+TEST_F(CopiedStacksTest, APageThatIsNotThereIsAHole) {
+  char above[64] = {};
+  auto taken = take_deep(3, above);
+  ASSERT_TRUE(add(taken));
+  auto whole = walk().front();
+  ASSERT_EQ(whole.reason, STACK_WHOLE);
+  for (std::uint32_t piece = 1; piece < 4; ++piece) {
+    taken.record.holes = 1U << piece;
+    ASSERT_TRUE(add(taken));
+    auto stack = walk().front();
+    // It may lie in the middle of a frame, of which nobody asks for more.
+    if (stack.reason == STACK_WHOLE) {
+      EXPECT_EQ(stack.frames, whole.frames);
+    } else {
+      EXPECT_EQ(stack.reason, STACK_UNREADABLE);
+      EXPECT_LT(stack.frames.size(), whole.frames.size());
+    }
+  }
+  taken.record.holes = 0xf;
+  ASSERT_TRUE(add(taken));
+  EXPECT_EQ(walk().front().reason, STACK_UNREADABLE);
+}
+
 TEST_F(CopiedStacksTest, AnImageThatNobodyKnowsHasItsFirstFrame) {
   auto taken = take(2);
   ASSERT_TRUE(copies_.add(bytes_of(taken.record)));
@@ -313,8 +361,15 @@ TEST_F(CopiedStacksTest, MoreThanAreKeptAreRefused) {
   auto taken = take(1);
   taken.record.byte_count = COPY_BYTES - COPY_PIECE;
   std::size_t kept = 0;
-  while (copies_.add(bytes_of(taken.record))) ASSERT_LE(++kept, 2000U);
-  EXPECT_EQ(kept, (16U << 20) / (COPY_BYTES - COPY_PIECE));
+  std::size_t kept_when_filling = 0;
+  while (copies_.add(bytes_of(taken.record))) {
+    ASSERT_LE(++kept, 2000U);
+    if (!copies_.is_filling()) kept_when_filling = kept;
+  }
+  EXPECT_LE(kept, (16U << 20) / (COPY_BYTES - COPY_PIECE));
+  EXPECT_GT(kept, 1000U);
+  EXPECT_NEAR(static_cast<double>(kept_when_filling),
+              static_cast<double>(kept) / 2, 2);
   EXPECT_EQ(walk().size(), kept);
   EXPECT_TRUE(copies_.add(bytes_of(taken.record))) << "there is room again";
 }

@@ -308,36 +308,38 @@ TEST(Rows, ACommonEntryAdvancesNowhere) {
 
 // Nobody has called it, whoever has written no information for it.
 TEST(Rows, WhereTheKernelBeginsAThreadBegins) {
-  for (const std::uint64_t gap : {0U, 8U, 32U}) {
+  for (const std::uint64_t padding : {0U, 8U, 15U}) {
     CfiImage image;
     const auto cie = image.cie();
     image.fde(cie, code + 64, 16, "").fde(cie, code + 144, 16, "");
-    image.begins_at(code + 80 + gap);
+    image.begins_at(code + 80 + padding);
     const Rows rows = rows_of(image);
     EXPECT_EQ(rows.functions, 2U);
-    for (const std::uint64_t at : {80 + gap, 112UL, 143UL}) {
-      EXPECT_EQ(rule_at(rows, code + at).kind, UNWIND_END) << gap << ' ' << at;
+    for (const std::uint64_t at : {80 + padding, 112UL, 143UL}) {
+      EXPECT_EQ(rule_at(rows, code + at).kind, UNWIND_END) << padding;
     }
-    EXPECT_EQ(rule_at(rows, code + 79).kind, UNWIND_FRAME) << gap;
-    EXPECT_EQ(rule_at(rows, code + 144).kind, UNWIND_FRAME) << gap;
-    EXPECT_EQ(rule_at(rows, code + 160).kind, UNWIND_NO_ROWS) << gap;
+    EXPECT_EQ(rule_at(rows, code + 79).kind, UNWIND_FRAME) << padding;
+    EXPECT_EQ(rule_at(rows, code + 144).kind, UNWIND_FRAME) << padding;
+    EXPECT_EQ(rule_at(rows, code + 160).kind, UNWIND_NO_ROWS) << padding;
   }
+  CfiImage first;
+  first.fde(first.cie(), code + 64, 16, "").begins_at(code);
+  EXPECT_EQ(rule_at(rows_of(first), code).kind, UNWIND_END);
 }
 
-TEST(Rows, AThreadBeginsBeforeAndBehindAllFunctions) {
-  CfiImage before;
-  before.fde(before.cie(), code + 64, 16, "").begins_at(code);
-  const Rows rows = rows_of(before);
-  EXPECT_EQ(rule_at(rows, code).kind, UNWIND_END);
-  EXPECT_EQ(rule_at(rows, code + 64).kind, UNWIND_FRAME);
-  CfiImage behind;
-  behind.fde(behind.cie(), code + 64, 16, "").begins_at(code + 96);
-  const Rows others = rows_of(behind);
-  EXPECT_EQ(rule_at(others, code + 80).kind, UNWIND_NO_ROWS);
-  EXPECT_EQ(rule_at(others, code + 96).kind, UNWIND_END);
-  EXPECT_EQ(rule_at(others, code + 96 + 255).kind, UNWIND_END);
-  EXPECT_EQ(rule_at(others, code + 96 + 256).kind, UNWIND_NO_ROWS)
-      << "such code is short";
+// Of a program without information for most of its code nobody knows where its
+// first function ends.
+TEST(Rows, OtherFunctionsAreNoBeginning) {
+  const auto rule = [](std::uint64_t begin, std::uint64_t next) {
+    CfiImage image;
+    const auto cie = image.cie();
+    image.fde(cie, code + 64, 16, "").fde(cie, code + next, 16, "");
+    return rule_at(rows_of(image.begins_at(code + begin)), code + begin).kind;
+  };
+  EXPECT_EQ(rule(80, 80 + 128), UNWIND_END);
+  EXPECT_EQ(rule(80, 80 + 129), UNWIND_NO_ROWS) << "too long";
+  EXPECT_EQ(rule(96, 96 + 64), UNWIND_NO_ROWS) << "something lies before it";
+  EXPECT_EQ(rule(208, 96), UNWIND_NO_ROWS) << "nothing behind it";
 }
 
 TEST(Rows, WhatIsSaidOfTheBeginningCounts) {

@@ -66,7 +66,7 @@ TEST_F(SpacesTest, AForkShares) {
   publish(no_process);
   auto used = store_->use().used_bytes;
   table_.on_fork(no_process + 1, no_process, 2);
-  spaces_->on_fork(no_process + 1, no_process);
+  spaces_->on_fork(no_process + 1, no_process, 2);
   spaces_->follow(no_process + 1);
   ASSERT_TRUE(spaces_->publish(all).value());
   EXPECT_EQ(maps_->space(no_process + 1)->word, maps_->space(no_process)->word);
@@ -112,6 +112,28 @@ TEST_F(SpacesTest, AnImageIsToldByStartAndExecIfTheyAreKnown) {
   EXPECT_EQ(space->any_image, 0U);
   EXPECT_EQ(space->start_ns, 99U);
   EXPECT_EQ(space->exec_id, 7U);
+}
+
+// A process that is sampled right after its fork and its exec is met before
+// their records are read.
+TEST_F(SpacesTest, WhatWasMetBeforeItsForkWasToldIsPublished) {
+  publish(no_process);
+  const auto child = no_process + 1;
+  process::ImageSeen seen;
+  seen.key = {.pid = child, .exec_id = 1, .start_ns = 99};
+  seen.time_ns = 50;
+  table_.see(seen);
+  spaces_->follow(seen);
+  table_.on_fork(child, no_process, 40);
+  spaces_->on_fork(child, no_process, 40);
+  executes(child, {line(copy(some_program), somewhere)}, 45);
+  spaces_->on_exec(child, 45);
+  spaces_->on_map(child);
+  ASSERT_TRUE(spaces_->publish(50).value());
+  auto space = maps_->space(child);
+  ASSERT_TRUE(space);
+  EXPECT_EQ(space->start_ns, 99U);
+  EXPECT_EQ(space->any_image, 0U);
 }
 
 // What the side-band has not told may have changed what was published.
