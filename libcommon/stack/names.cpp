@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "symbol/build_id.h"
 #include "symbol/vdso.h"
 
 namespace sightline::stack {
@@ -314,6 +315,8 @@ void Names::name_offsets(process::ObjectId object,
                          const symbol::DebugFileServer* server) {
   if (object == process::kernel_object) {
     symbolizer_.name_kernel(offsets, out);
+    auto& image = images_[object];
+    if (image.build_id.empty()) image.build_id = symbol::kernel_build_id();
     return;
   }
   if (object == process::vdso_object) {

@@ -55,7 +55,8 @@ struct SourceSettings {
       progress = {};
 };
 
-// An object's file, as it was when a frame in it was named.
+// An object's file, as it was when a frame in it was named; of the kernel, only
+// which one it is.
 struct FileImage {
   std::string build_id;               // raw bytes; empty: none, or not read
   std::vector<symbol::Segment> code;  // executable ones, the first few

@@ -10,7 +10,6 @@
 namespace sightline::stack {
 namespace {
 
-using output::pprof::Line;
 using output::pprof::Location;
 using output::pprof::Mapping;
 
@@ -54,9 +53,10 @@ Mapping mapping_in(const FileImage& image, std::string_view path,
 }
 
 // perf's name for it, which pprof and others know.
+constexpr std::string_view kernel_proper = "[kernel.kallsyms]";
+
 std::string_view kernel_name(const Function& function) {
-  return function.object == "[kernel]" ? std::string_view("[kernel.kallsyms]")
-                                       : function.object;
+  return function.object == "[kernel]" ? kernel_proper : function.object;
 }
 
 }  // namespace
@@ -125,7 +125,11 @@ void PprofFrames::note(Index mapping, const Function& function) {
 
 void PprofFrames::finish() {
   for (std::size_t i = 0; i < mappings_.size(); ++i) {
-    auto build_id = to_hex(names_.image_of(objects_[i]).build_id);
+    // Modules are builds of their own.
+    bool is_module = objects_[i] == process::kernel_object &&
+                     mappings_[i].file != kernel_proper;
+    auto build_id = is_module ? std::string()
+                              : to_hex(names_.image_of(objects_[i]).build_id);
     mappings_[i].build_id = build_id;
     writer_.add_mapping(mappings_[i]);
   }

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "output/pprof_reader.h"
 #include "stack/fake_profile.h"
+#include "symbol/build_id.h"
 #include "symbol/elf_image.h"
 
 namespace sightline::stack {
@@ -139,7 +140,9 @@ TEST_F(PprofFramesTest, WhatIsNoFileLiesInTheWholeMemory) {
     EXPECT_EQ(mapping.start, 0U);
     EXPECT_EQ(mapping.limit, everything);
     EXPECT_EQ(mapping.file_offset, 0U);
-    EXPECT_EQ(mapping.build_id, "");
+    EXPECT_EQ(mapping.build_id, mapping.file == "[kernel.kallsyms]"
+                                    ? to_hex(symbol::kernel_build_id())
+                                    : std::string());
     EXPECT_FALSE(mapping.has_functions);
     found.emplace_back(
         mapping.file, location.address,
