@@ -18,7 +18,7 @@ using namespace pprof;
 
 using ProfileBuilder = protozero::pbf_builder<ProfileField>;
 
-constexpr std::size_t piece_bytes = 64U << 10;
+constexpr std::size_t send_bytes = 64U << 10;
 constexpr std::uint64_t most_value = std::numeric_limits<std::int64_t>::max();
 
 std::int64_t signed_value(std::uint64_t value) {
@@ -170,7 +170,7 @@ Status PprofWriter::add_sample(std::span<const Index> locations,
   sample.add_packed_int64(SampleField::value, fitted.begin(), fitted.end());
   for (const auto& label : labels) put_label(message, label);
   ProfileBuilder(pending_).add_message(ProfileField::sample, message);
-  return pending_.size() < piece_bytes ? sent_ : send();
+  return pending_.size() < send_bytes ? sent_ : send();
 }
 
 Status PprofWriter::send() {

@@ -39,10 +39,8 @@ std::unique_ptr<View> view_for(const Options& options, const Sink& sink) {
 
 Status check_reader(const Sink& sink) {
   if (sink.format() != Format::pprof || !sink.is_terminal()) return {};
-  return fail(ErrorKind::usage,
-              "--format: pprof is no text, and standard output or -o is a "
-              "terminal",
-              "-o FILE.pb.gz writes a file, | passes it on");
+  return fail(ErrorKind::usage, "format pprof is not for a terminal",
+              "write it to a file, as with -o out.pb.gz");
 }
 
 }  // namespace
