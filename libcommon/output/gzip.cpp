@@ -16,6 +16,7 @@ namespace {
 constexpr int gzip_window = 15 + 16;  // the largest, with a gzip header
 constexpr int memory_level = 8;       // zlib's own choice
 constexpr std::size_t piece_bytes = 64U << 10;
+constexpr std::size_t most_room = 64U << 20;
 
 // zlib counts in unsigned int and takes its input as not constant.
 std::string_view take_piece(z_stream& stream, std::string_view bytes) {
@@ -47,43 +48,50 @@ class Inflater {
   Result<std::string> unpack(std::string_view packed, std::size_t most_bytes);
 
  private:
+  int append_to(std::string& bytes, std::size_t most_bytes);
+  [[nodiscard]] std::size_t left() const {
+    return stream_.avail_in + rest_.size();
+  }
+
   z_stream stream_{};
+  std::string_view rest_;  // behind what the stream was given
   bool ready_ = false;
 };
 
-// One byte of room more than there may be tells that there is more.
+// Takes what is there, up to one byte more than there may be, which tells that
+// there is more.
+int Inflater::append_to(std::string& bytes, std::size_t most_bytes) {
+  if (stream_.avail_in == 0) rest_ = take_piece(stream_, rest_);
+  auto done = bytes.size();
+  auto room = std::min({piece_bytes + done, most_room, most_bytes - done});
+  bytes.resize(done + room + 1);
+  give_room(stream_, std::span(bytes).subspan(done));
+  int code = ::inflate(&stream_, Z_NO_FLUSH);
+  bytes.resize(bytes.size() - stream_.avail_out);
+  return code;
+}
+
 Result<std::string> Inflater::unpack(std::string_view packed,
                                      std::size_t most_bytes) {
   if (!ready_) return bad_gzip("no memory to unpack it");
+  rest_ = packed;
   std::string bytes;
-  auto rest = packed;
   for (int code = Z_OK; code != Z_STREAM_END;) {
-    if (stream_.avail_in == 0) rest = take_piece(stream_, rest);
-    auto done = bytes.size();
-    bytes.resize(done + std::min(piece_bytes + done, most_bytes + 1 - done));
-    give_room(stream_, std::span(bytes).subspan(done));
-    auto room = stream_.avail_out;
-    code = ::inflate(&stream_, Z_NO_FLUSH);
-    bytes.resize(done + room - stream_.avail_out);
-    bool starved =
-        code == Z_BUF_ERROR || (code == Z_OK && stream_.avail_in == 0 &&
-                                rest.empty() && stream_.avail_out > 0);
-    if (starved)
+    code = append_to(bytes, most_bytes);
+    // There is always room, so it is input that is wanting.
+    if (code == Z_BUF_ERROR) {
       return bad_gzip(fmt::format("cut after {} bytes", packed.size()));
+    }
     if (code != Z_OK && code != Z_STREAM_END) {
       return bad_gzip(
-          fmt::format("damaged at byte {}",
-                      packed.size() - rest.size() - stream_.avail_in));
+          fmt::format("damaged at byte {}", packed.size() - left()));
     }
     if (bytes.size() > most_bytes) {
       return bad_gzip(fmt::format("unpacks to more than {} bytes", most_bytes));
     }
   }
-  if (stream_.avail_in > 0 || !rest.empty()) {
-    return bad_gzip(fmt::format("{} bytes too many at its end",
-                                stream_.avail_in + rest.size()));
-  }
-  return bytes;
+  if (left() == 0) return bytes;
+  return bad_gzip(fmt::format("{} bytes too many at its end", left()));
 }
 
 }  // namespace

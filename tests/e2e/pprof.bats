@@ -143,11 +143,15 @@ addresses_are_mapped() {
   pid=$(records 'select(.type == "stack" and .process == "threads").pid' a.json | head -n 1)
   of_pid=$(samples ".pid == $pid" a.json)
   [ "$of_pid" -gt 50 ]
-  total() { sed -n 's/.*Total samples = \([0-9]*\).*/\1/p' "$1"; }
-  for focus in "pid=$pid:$pid" process=threads comm=threads event=cpu-clock; do
-    in_samples -top -tagfocus "$focus" a.pb.gz >focused
-    [ "$(grep -oE 'accounting for [0-9]+' focused | grep -oE '[0-9]+')" -gt 0 ]
-  done
+  # choose FILTER SAMPLES: as many as the JSON has.
+  choose() {
+    in_samples -top -tagfocus "$1" a.pb.gz >focused
+    grep -qE "^Showing nodes accounting for $2, " focused
+  }
+  choose "pid=$pid" "$of_pid"
+  choose 'process=^threads$' "$(samples '.process == "threads"' a.json)"
+  choose 'comm=^threads$' "$(samples '.comm == "threads"' a.json)"
+  choose event=cpu-clock "$(samples true a.json)"
   # Every value of every key, also CPU 0, with the samples of the JSON.
   in_samples -tags a.pb.gz >tags
   for cpu in $(records 'select(.type == "stack").cpu' a.json | sort -u); do
