@@ -20,6 +20,11 @@ set_target_properties(libiberty PROPERTIES
   IMPORTED_LOCATION ${LIBIBERTY_LIBRARY}
   INTERFACE_INCLUDE_DIRECTORIES ${LIBIBERTY_INCLUDE})
 
+# Headers alone, without a pkg-config file: the wire format of pprof.
+find_path(PROTOZERO_INCLUDE protozero/pbf_builder.hpp REQUIRED)
+add_library(protozero INTERFACE)
+target_include_directories(protozero SYSTEM INTERFACE ${PROTOZERO_INCLUDE})
+
 # A static program needs the archives, and what they themselves need.
 add_library(libbpf INTERFACE)
 add_library(libcap INTERFACE)

@@ -10,7 +10,7 @@ declare -A packages=(
            pkg-config libbpf-dev libelf-dev zlib1g-dev libcap-dev
            libdw-dev liblzma-dev libzstd-dev libbz2-dev
            libcli11-dev nlohmann-json3-dev libfmt-dev libiberty-dev
-           man-db groff-base ccache"
+           libprotozero-dev man-db groff-base ccache"
   [test]="libgtest-dev bats jq nodejs python3 shellcheck clang-format-19
           clang-tidy-19 clang-19 libclang-rt-19-dev procps util-linux
           libcap2-bin strace zsh fish git linux-perf bpftrace elfutils llvm dwz

@@ -28,7 +28,7 @@ complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s s -l sort -x -
 complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s r -l rows -x -d 'Rows shown'
 complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s f -l folded -d 'Collapsed stacks, one a line, for flame graphs; the same as --format folded'
 complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s j -l json -d 'JSON Lines, one object a line; the same as --format json'
-complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l format -x -a 'table folded json' -d 'How the result is written to stdout and to files whose ending says nothing [table]'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l format -x -a 'table folded json pprof' -d 'How the result is written to stdout and to files whose ending says nothing [table]'
 complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s o -l output -r -F -d 'Write to FILE instead of stdout, which is -'
 complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s w -l wide -d 'Truncate nothing'
 complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l width -x -d 'Columns that a row may take [the terminal\'s]'

@@ -25,7 +25,7 @@
 
 namespace sightline::cli {
 
-// "table", "folded", "json".
+// "table", "folded", "json", "pprof".
 std::string_view format_name(output::Format format);
 
 inline constexpr std::uint64_t default_frequency_hz = 99;

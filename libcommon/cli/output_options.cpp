@@ -25,10 +25,11 @@ struct FormatEntry {
   std::string_view name;
   std::string_view ending;
 };
-constexpr std::array<FormatEntry, 3> formats{{
+constexpr std::array<FormatEntry, 4> formats{{
     {Format::table, "table", ".txt"},
     {Format::folded, "folded", ".folded"},
     {Format::json, "json", ".json"},
+    {Format::pprof, "pprof", ".pb.gz"},
 }};
 
 Status set_format(CommonOptions& common, Format format) {
@@ -53,7 +54,7 @@ Status set_format_by_name(CommonOptions& common, std::string_view value) {
 }
 
 // Endings of formats that only some tools have: not to be written as a table.
-constexpr std::array<std::string_view, 2> reserved_endings{".svg", ".pb.gz"};
+constexpr std::array<std::string_view, 1> reserved_endings{".svg"};
 
 Status check_ending(std::string_view path) {
   auto at = std::ranges::find_if(reserved_endings, [&](std::string_view known) {
@@ -63,7 +64,7 @@ Status check_ending(std::string_view path) {
   return fail(ErrorKind::usage,
               fmt::format("format {} is not available in this tool, got '{}'",
                           *at, printable(path)),
-              "the endings .txt, .folded and .json are");
+              "the endings .txt, .folded, .json and .pb.gz are");
 }
 
 Status add_output(CommonOptions& common, std::string_view value) {
@@ -130,7 +131,7 @@ void add_format_options(OptionTable& table, CommonOptions& common) {
        .letter = 'o',
        .value = "FILE",
        .help = "Write to FILE instead of stdout, which is -. The ending "
-               "names the format: .txt, .folded, .json. May be "
+               "names the format: .txt, .folded, .json, .pb.gz. May be "
                "repeated.",
        .group = "Output",
        .completion = Completion::file,

@@ -15,7 +15,7 @@
 
 namespace sightline::output {
 
-enum class Format : std::uint8_t { table, folded, json };
+enum class Format : std::uint8_t { table, folded, json, pprof };
 
 enum class Delivery : std::uint8_t {
   whole,  // reports; each takes the place of the one before it

@@ -38,9 +38,13 @@ std::size_t descriptor_share() {
   return std::clamp<std::size_t>(limit.rlim_cur / 4, 64, 4096);
 }
 
+std::string_view without_suffix(std::string_view path) {
+  if (path.ends_with(deleted_suffix)) path.remove_suffix(deleted_suffix.size());
+  return path;
+}
+
 std::string short_name(const std::string& path) {
-  std::string_view text = path;
-  if (text.ends_with(deleted_suffix)) text.remove_suffix(deleted_suffix.size());
+  auto text = without_suffix(path);
   auto slash = text.rfind('/');
   if (slash != std::string_view::npos) text.remove_prefix(slash + 1);
   return std::string(text);
@@ -204,6 +208,10 @@ bool Objects::is_generated(ObjectId id) const {
 const MappedFile& Objects::file(ObjectId id) const { return entries_[id].file; }
 
 std::string_view Objects::name(ObjectId id) const { return entries_[id].name; }
+
+std::string_view Objects::path(ObjectId id) const {
+  return without_suffix(entries_[id].file.path);
+}
 
 bool Objects::room_for_another() { return open_files_ < most_open_files_; }
 

@@ -68,6 +68,9 @@ class Objects {
   // The last part of the path without " (deleted)", or "[kernel]", "[vdso]".
   [[nodiscard]] std::string_view name(ObjectId id) const;
 
+  // The whole path without " (deleted)"; empty for what is no file.
+  [[nodiscard]] std::string_view path(ObjectId id) const;
+
   // Opens the file now, through the mapping of a living process, or by its path
   // in `root`, which is remembered for open(). Does nothing for objects that
   // are open already, are not files, or could not be opened less than a second

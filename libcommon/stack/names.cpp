@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stack/names.h"
 
+#include <elf.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,12 +10,17 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "symbol/build_id.h"
+#include "symbol/vdso.h"
 
 namespace sightline::stack {
 namespace {
 
 using symbol::Named;
 using symbol::Reason;
+
+// Linkers make one; what has more than a few was made to be a burden.
+constexpr std::size_t most_code_segments = 16;
 
 Function unnamed(std::string object, bool kernel, Reason reason) {
   // "[kernel]" and its like bring their own brackets.
@@ -108,6 +115,7 @@ void Names::reset() {
   unread_.clear();
   generated_frames_.clear();
   unserved_.clear();
+  images_.clear();
 }
 
 void Names::set_function(FrameId frame, Function function) {
@@ -224,6 +232,29 @@ void Names::name_batch(const FrameTable& frames, process::ObjectId object,
   }
 }
 
+const FileImage& Names::image_of(process::ObjectId object) const {
+  static const FileImage unknown;
+  auto at = images_.find(object);
+  return at == images_.end() ? unknown : at->second;
+}
+
+void Names::keep_image(process::ObjectId object, const symbol::ElfFile& file) {
+  FileImage image{.build_id = file.build_id(), .code = {}};
+  for (const auto& segment : file.segments()) {
+    bool is_code = segment.type == PT_LOAD && (segment.flags & PF_X) != 0;
+    if (is_code && image.code.size() < most_code_segments) {
+      image.code.push_back(segment);
+    }
+  }
+  images_[object] = std::move(image);
+}
+
+void Names::look_at(process::ObjectId object, int fd) {
+  if (images_.contains(object)) return;
+  auto file = symbol::ElfFile::open(UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)));
+  if (file) keep_image(object, *file);
+}
+
 symbol::Place Names::place_of(process::ObjectId object, int root,
                               const symbol::DebugFileServer* server) const {
   return {.root = root, .path = objects_.file(object).path, .server = server};
@@ -284,14 +315,19 @@ void Names::name_offsets(process::ObjectId object,
                          const symbol::DebugFileServer* server) {
   if (object == process::kernel_object) {
     symbolizer_.name_kernel(offsets, out);
+    auto& image = images_[object];
+    if (image.build_id.empty()) image.build_id = symbol::kernel_build_id();
     return;
   }
   if (object == process::vdso_object) {
     symbolizer_.name_vdso(offsets, out);
+    if (images_.contains(object)) return;
+    if (auto vdso = symbol::open_vdso()) keep_image(object, *vdso);
     return;
   }
   auto opened = objects_.open(object);
   if (opened.fd >= 0) {
+    look_at(object, opened.fd);
     symbolizer_.name_object(opened.fd, offsets, out,
                             place_of(object, opened.root, server));
     return;

@@ -55,6 +55,13 @@ struct SourceSettings {
       progress = {};
 };
 
+// An object's file, as it was when a frame in it was named; of the kernel, only
+// which one it is.
+struct FileImage {
+  std::string build_id;               // raw bytes; empty: none, or not read
+  std::vector<symbol::Segment> code;  // executable ones, the first few
+};
+
 class Names {
  public:
   // `generated` may be null where there is no frame in generated code.
@@ -113,6 +120,13 @@ class Names {
   // The same function without its line, inlined or not.
   [[nodiscard]] FunctionId group_of(FunctionId id) const { return groups_[id]; }
 
+  // The object that a frame lies in: its path, which is empty for what is no
+  // file, and which build of it.
+  [[nodiscard]] std::string_view path_of(process::ObjectId object) const {
+    return objects_.path(object);
+  }
+  [[nodiscard]] const FileImage& image_of(process::ObjectId object) const;
+
   // Why an object's DWARF, so far, did not tell of all its frames.
   [[nodiscard]] const std::map<process::ObjectId, symbol::Reason>&
   source_problems() const {
@@ -127,6 +141,8 @@ class Names {
                     const std::vector<std::uint64_t>& offsets,
                     std::vector<symbol::Named>& out,
                     const symbol::DebugFileServer* server);
+  void keep_image(process::ObjectId object, const symbol::ElfFile& file);
+  void look_at(process::ObjectId object, int fd);
   [[nodiscard]] Function function_without_file(const Frame& frame) const;
   void name_generated(const FrameTable& frames);
   void name_later(const FrameTable& frames, process::ObjectId object,
@@ -164,6 +180,7 @@ class Names {
   Batch generated_frames_;                       // as yet unnamed
   Batch unread_;  // frames whose object's DWARF was not asked yet
   std::map<process::ObjectId, symbol::Reason> source_problems_;
+  std::map<process::ObjectId, FileImage> images_;
 };
 
 }  // namespace sightline::stack

@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "symbol/build_id.h"
+
 namespace sightline::symbol {
 namespace {
 
@@ -20,7 +22,6 @@ constexpr std::uint64_t max_segments = 1U << 10;
 // A megabyte is what a linker writes that was told to keep each function apart.
 constexpr std::uint64_t max_section_names = 4U << 20;
 constexpr std::size_t max_notes = 1U << 16;
-constexpr std::size_t max_build_id = 64;
 
 struct Class32 {
   using Header = Elf32_Ehdr;
@@ -40,8 +41,6 @@ template <typename T>
 std::span<char> bytes_of(T& value) {
   return {reinterpret_cast<char*>(&value), sizeof value};
 }
-
-std::uint64_t align4(std::uint64_t size) { return (size + 3) & ~3ULL; }
 
 }  // namespace
 
@@ -248,23 +247,9 @@ std::string ElfFile::build_id_in(std::uint64_t offset, std::uint64_t size,
                                  std::uint64_t& budget) const {
   const std::uint64_t end = std::min(size, budget);
   budget -= end;
-  // Both classes use the same three 32-bit words.
-  for (std::uint64_t at = 0; at + sizeof(Elf64_Nhdr) <= end;) {
-    Elf64_Nhdr note{};
-    if (read_at(offset + at, bytes_of(note)) != sizeof note) break;
-    const std::uint64_t name_at = at + sizeof note;
-    const std::uint64_t id_at = name_at + align4(note.n_namesz);
-    std::array<char, 4> name{};
-    if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == name.size() &&
-        note.n_descsz <= max_build_id && id_at + note.n_descsz <= end &&
-        read_at(offset + name_at, name) == name.size() &&
-        std::memcmp(name.data(), ELF_NOTE_GNU, name.size()) == 0) {
-      std::string id(note.n_descsz, '\0');
-      if (read_at(offset + id_at, id) == id.size()) return id;
-    }
-    at = id_at + align4(note.n_descsz);
-  }
-  return {};
+  return find_build_id(end, [&](std::uint64_t at, std::span<char> into) {
+    return read_at(offset + at, into);
+  });
 }
 
 std::size_t ElfFile::read_at(std::uint64_t offset, std::span<char> into) const {

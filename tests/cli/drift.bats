@@ -108,9 +108,17 @@ has_all() {
 
 @test "the schema lists every key that a view writes" {
   keys=$(grep -ohE '(\{|record\[|\(record, )"[a-z_]+"' \
-    "$top"/tools/*/json_view.cpp | sed 's/.*"\(.*\)"/`\1`/' | sort -u)
+    "$top"/tools/*/json_*.cpp | sed 's/.*"\(.*\)"/`\1`/' | sort -u)
   [ "$(wc -l <<<"$keys")" -ge 30 ]
   has_all "$keys" "$top/docs/schema.md"
+}
+
+@test "the schema lists every label of a pprof profile" {
+  labels=$(grep -ohE '\b(text|number)\("[a-z_]+"' "$top"/tools/*/pprof_view.cpp |
+    sed 's/.*"\(.*\)"/`\1`/' | sort -u)
+  [ "$(wc -l <<<"$labels")" -ge 9 ]
+  sed '1,/^# pprof$/d' "$top/docs/schema.md" >pprof.md
+  has_all "$labels" pprof.md
 }
 
 @test "sightline(7) has every exit status that help has" {

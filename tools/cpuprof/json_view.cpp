@@ -4,10 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/clock.h"
-#include "base/text.h"
-#include "cli/program.h"
-#include "output/json.h"
+#include "json_records.h"
 #include "report.h"
 
 namespace sightline::cpuprof {
@@ -17,42 +14,6 @@ using output::Json;
 using output::put_absent;
 using output::put_text;
 using output::to_line;
-
-constexpr int schema = 1;
-
-// Where one is not UTF-8, all stand beside it in hexadecimal.
-void put_arguments(Json& record, const std::vector<std::string>& arguments) {
-  auto texts = Json::array();
-  auto raw = Json::array();
-  for (const auto& argument : arguments) {
-    Json holder;
-    put_text(holder, "text", argument);
-    texts.push_back(holder["text"]);
-    raw.push_back(to_hex(argument));
-  }
-  record["arguments"] = texts;
-  if (!std::ranges::all_of(arguments, is_utf8)) record["arguments_hex"] = raw;
-}
-
-Json begin_record(const Setup& setup) {
-  Json record{{"type", "begin"},
-              {"tool", "cpuprof"},
-              {"version", cli::version()},
-              {"schema", schema},
-              {"start", format_rfc3339(setup.start_realtime_ns)}};
-  put_text(record, "host", setup.host);
-  record["kernel"] = setup.kernel;
-  put_arguments(record, setup.arguments);
-  record["events"] = setup.events;
-  if (setup.frequency_hz > 0) {
-    record["frequency_hz"] = setup.frequency_hz;
-  } else {
-    record["period"] = setup.period;
-  }
-  record["cpus"] = setup.cpus;
-  record["by"] = setup.by;
-  return record;
-}
 
 // With --line, where the function was at.
 void put_place(Json& record, const stack::Function& function) {
@@ -87,10 +48,6 @@ Json frame_record(const stack::Frame& frame, const stack::Function& function,
   return record;
 }
 
-bool has_key(const Setup& setup, std::string_view key) {
-  return std::ranges::find(setup.by, key) != setup.by.end();
-}
-
 Json stack_record(const Measurement& measurement, const stack::RowKey& row,
                   const stack::Counts& counts) {
   const auto& profile = measurement.profile;
@@ -105,9 +62,9 @@ Json stack_record(const Measurement& measurement, const stack::RowKey& row,
     put_absent(record, "process", "exited before it was seen");
     put_absent(record, "uid", "exited before it was seen");
   }
-  if (has_key(setup, "tid")) record["tid"] = row.tid;
-  if (has_key(setup, "cpu")) record["cpu"] = row.cpu;
-  if (has_key(setup, "cgroup")) {
+  if (setup.groups_by("tid")) record["tid"] = row.tid;
+  if (setup.groups_by("cpu")) record["cpu"] = row.cpu;
+  if (setup.groups_by("cgroup")) {
     record["cgroup_id"] = output::hex_string(row.cgroup);
     put_text(record, "cgroup", measurement.cgroup_path(row.cgroup));
   }
@@ -122,24 +79,6 @@ Json stack_record(const Measurement& measurement, const stack::RowKey& row,
                                     names.function(function),
                                     names.source_wanted()));
     }
-  }
-  return record;
-}
-
-void put_span(Json& record, const Span& span) {
-  record["from_ns"] = span.from_ns;
-  record["to_ns"] = span.to_ns;
-  record["duration_ns"] = span.length_ns();
-  record["samples"] = span.samples;
-  record["busy_ns"] = span.busy_ns;
-  record["idle_ns"] = span.idle_ns;
-  record["steal_ns"] = span.steal_ns;
-}
-
-Json ledger_record(const bpf::Ledger& ledger) {
-  Json record;
-  for (std::size_t i = 0; i < ledger.counts.size(); ++i) {
-    record[std::string(bpf::ledger_entries()[i].name)] = ledger.counts[i];
   }
   return record;
 }
@@ -193,16 +132,12 @@ class JsonView : public View {
                         output::Sink& sink) {
     Json record{{"type", "interval"}, {"index", intervals_++}};
     record["snapshot"] = kind == ReportKind::snapshot;
-    put_span(record, measurement.span);
-    record["ledger"] = ledger_record(measurement.span.ledger);
+    put_closing(record, measurement.span);
     return sink.write(to_line(record));
   }
 
   static Status write_end(const Measurement& measurement, output::Sink& sink) {
-    Json record{{"type", "end"}};
-    put_span(record, measurement.run);
-    record["ledger"] = ledger_record(measurement.run.ledger);
-    return sink.write(to_line(record));
+    return sink.write(to_line(end_record(measurement.run)));
   }
 
   ViewSettings settings_;

@@ -11,6 +11,10 @@ constexpr double tick_ns = 10e6;
 
 }  // namespace
 
+bool Setup::groups_by(std::string_view key) const {
+  return std::ranges::find(by, key) != by.end();
+}
+
 Span& Span::operator+=(const Span& next) {
   to_ns = next.to_ns;
   samples += next.samples;

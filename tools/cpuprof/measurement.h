@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bpf/loss_ledger.h"
@@ -27,6 +28,8 @@ struct Setup {
   std::uint64_t start_realtime_ns = 0;
   std::vector<std::string> by;  // grouping keys, never empty
   bool by_default = true;       // they were not asked for
+
+  [[nodiscard]] bool groups_by(std::string_view key) const;
 };
 
 // Times in nanoseconds since the start of the run.

@@ -29,10 +29,18 @@ std::unique_ptr<View> view_for(const Options& options, const Sink& sink) {
       return make_folded_view();
     case Format::json:
       return make_json_view(settings);
+    case Format::pprof:
+      return make_pprof_view();
     case Format::table:
       break;
   }
   return make_table_view(settings);
+}
+
+Status check_reader(const Sink& sink) {
+  if (sink.format() != Format::pprof || !sink.is_terminal()) return {};
+  return fail(ErrorKind::usage, "format pprof is not for a terminal",
+              "write it to a file, as with -o out.pb.gz");
 }
 
 }  // namespace
@@ -42,6 +50,7 @@ Result<Reports> Reports::open(const Options& options) {
   auto delivery = options.common.interval_ns ? Delivery::live : Delivery::whole;
   for (const auto& target : cli::output_targets(options.common)) {
     auto sink = SL_TRY(Sink::open(target.path, target.format, delivery));
+    SL_CHECK(check_reader(sink));
     auto view = view_for(options, sink);
     reports.outputs_.push_back({std::move(sink), std::move(view)});
   }

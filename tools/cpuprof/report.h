@@ -37,6 +37,7 @@ struct ViewSettings {
 std::unique_ptr<View> make_table_view(const ViewSettings& settings);
 std::unique_ptr<View> make_folded_view();
 std::unique_ptr<View> make_json_view(const ViewSettings& settings);
+std::unique_ptr<View> make_pprof_view();
 
 // All outputs of a run, opened before anything is attached.
 class Reports {

@@ -88,6 +88,16 @@ TEST(Objects, OneFileIsOneObjectAndAnotherDeviceOrPathAnother) {
   }
 }
 
+TEST(Objects, HaveThePathThatTheProcessSaw) {
+  Objects objects;
+  auto path = [&](const std::string& mapped) {
+    return objects.path(objects.intern({8, 1, 42, mapped}));
+  };
+  EXPECT_EQ(path("/tmp/x"), "/tmp/x");
+  EXPECT_EQ(path("/tmp/x (deleted)"), "/tmp/x");
+  EXPECT_EQ(objects.path(kernel_object), "");
+}
+
 TEST(Objects, AreNamedByTheLastPartOfThePath) {
   Objects objects;
   auto name = [&](const char* path) {

@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <map>
 
+#include "output/pprof_reader.h"
 #include "process/proc.h"
 #include "stack/fold.h"
 #include "stack/names.h"
+#include "stack/pprof_frames.h"
 #include "stack/profile.h"
 #include "stack/rank.h"
 
@@ -121,6 +123,35 @@ TEST_F(Inline, AFrameIsTheFunctionAndWhatIsInlinedThere) {
   EXPECT_TRUE(names_.source_problems().empty() ||
               names_.source_problems().begin()->second ==
                   symbol::Reason::no_debug_info);
+}
+
+TEST_F(Inline, ForPprofTheInnermostComesFirst) {
+  std::string bytes;
+  auto writer =
+      output::PprofWriter::open({}, [&](std::string_view piece) -> Status {
+        bytes.append(piece);
+        return {};
+      });
+  PprofFrames frames(profile_, names_, *writer);
+  auto inlined = with_functions(2).front();
+  frames.stack(profile_.stacks().child(CallTree::root, inlined));
+  frames.finish();
+  ASSERT_TRUE(writer->finish());
+  auto profile = output::read_pprof(bytes);
+  ASSERT_TRUE(profile) << profile.error().what;
+  const auto& lines = profile->locations.at(0).lines;
+  ASSERT_EQ(lines.size(), 2U);
+  const auto& inner = profile->functions.at(lines[0].function);
+  const auto& outer = profile->functions.at(lines[1].function);
+  EXPECT_EQ(inner.name, "stack_test_inner");
+  EXPECT_EQ(outer.name, "stack_test_outer");
+  EXPECT_TRUE(inner.file.ends_with("/inline_test.cpp"));
+  EXPECT_EQ(lines[0].line, innermost(inlined).line);
+  EXPECT_EQ(lines[1].line, static_cast<std::uint64_t>(outer_line));
+  const auto& mapping = profile->mappings.at(0);
+  EXPECT_TRUE(mapping.has_filenames);
+  EXPECT_TRUE(mapping.has_line_numbers);
+  EXPECT_TRUE(mapping.has_inline_frames);
 }
 
 TEST_F(Inline, SelfTimeIsTheInnermostOnes) {
