@@ -37,7 +37,7 @@ constexpr std::array paints{
     Paint{"g2", "#e9e1cf", "#47413a"}, Paint{"k0", "#82b4e6", "#2a5d94"},
     Paint{"k1", "#75aae0", "#255487"}, Paint{"k2", "#94c0ec", "#3067a1"},
     Paint{"u0", "#f4b657", "#8a5710"}, Paint{"u1", "#efaa43", "#7d4e0d"},
-    Paint{"u2", "#f8c474", "#966117"}, Paint{"j0", "#62c6a3", "#1c6b50"},
+    Paint{"u2", "#f8c474", "#905c14"}, Paint{"j0", "#62c6a3", "#1c6b50"},
     Paint{"j1", "#54ba96", "#186046"}, Paint{"j2", "#78d2b2", "#23775b"},
     Paint{"i0", "#dcaad9", "#75457a"}, Paint{"i1", "#d29dcf", "#6a3d6f"},
     Paint{"i2", "#e5b9e2", "#814f86"}, Paint{"x0", "#b9bcc2", "#4d525a"},

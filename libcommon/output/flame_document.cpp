@@ -97,16 +97,9 @@ class FrameLines {
                        safe_text(frame.reason, longest_name));
   }
   static std::string merged_line(const FlameBox& box) {
-    return fmt::format("m{}\t\t\n", merged_name(box));
+    return fmt::format("m{}\t\t\n", merged_name(box.merged));
   }
 
- public:
-  static std::string merged_name(const FlameBox& box) {
-    return fmt::format("[{} narrower frame{}]", box.merged,
-                       box.merged == 1 ? "" : "s");
-  }
-
- private:
   const FlameGraph& graph_;
   Numbers frames_;
   Numbers merged_;
@@ -278,7 +271,7 @@ class Document {
   [[nodiscard]] std::string labelled(const FlameBox& box) const {
     auto room = static_cast<std::size_t>(
         std::max(box.width - 2 * text_margin, 0.0) / letter_width);
-    auto name = truncate(printable(box.merged > 0 ? FrameLines::merged_name(box)
+    auto name = truncate(printable(box.merged > 0 ? merged_name(box.merged)
                                                   : shown_name(frame_of(box))),
                          longest_name);
     if (room < least_text && room < name.size()) return {};

@@ -31,7 +31,7 @@ Status write_flame_graph(
   // With a least width beyond the picture's only the root is left.
   while (size_of(tree, layout, title, options) > options.most_bytes &&
          layout.least_width <= width) {
-    layout = lay_out(tree, width, 2 * layout.least_width);
+    layout = lay_out(tree, width, 1.5 * layout.least_width);
   }
   return write_flame_document(tree, layout, title, options, write);
 }

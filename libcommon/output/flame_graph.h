@@ -75,7 +75,7 @@ struct FlameOptions {
   double least_width = 1;    // pixels; narrower frames are merged or left out
   bool icicle = false;       // the root on top
   bool show_before = false;  // in a difference: widths are those of `before`
-  // Where the file would be larger, the least width is doubled until it is not.
+  // Where the file would be larger, the least width grows until it is not.
   std::size_t most_bytes = 4'500'000;
 };
 

@@ -52,7 +52,7 @@ const rowBoxes = rows.map(() => []);
 boxes.forEach((box, i) => rowBoxes[box.row].push(i));
 
 const heads = [...document.querySelectorAll('.title, .line')].map(text => text.textContent.trim());
-let width = 0, top = 0, zoomed = 0, current = 0, letter = 6.6, pattern = null;
+let width = 0, top = 0, panelHeight = 0, zoomed = 0, current = 0, letter = 6.6, pattern = null;
 
 function percent(part, whole) {
   return whole > 0 ? (100 * part / whole).toFixed(2) + ' %' : '0 %';
@@ -143,10 +143,8 @@ function show(index) {
 }
 
 function placePanel() {
-  const height = panel.offsetHeight;
   const all = Number(svg.getAttribute('height'));
-  holder.setAttribute('height', height);
-  holder.setAttribute('y', Math.min(window.scrollY + window.innerHeight, all) - height);
+  holder.setAttribute('y', Math.min(window.scrollY + window.innerHeight, all) - panelHeight);
 }
 
 // --- drawing
@@ -191,7 +189,6 @@ function label(box, index) {
   text.setAttribute('x', (box.x + textMargin).toFixed(2));
   text.setAttribute('y', 11);
   text.classList.toggle('match', Boolean(box.match));
-  text.classList.toggle('caller', box.caller);
   text.box = index;
   rows[box.row].append(text);
 }
@@ -229,15 +226,25 @@ function zoom(index, here = index) {
 
 // --- layout of what stands above, for this width
 
+// Measured on a canvas: each question to the picture itself would lay it out
+// anew, all its rectangles with it.
+const canvas = element('canvas', {}).getContext('2d');
+
+function lengthOf(text, style) {
+  canvas.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+  return canvas.measureText(text).width;
+}
+
 function wrap(text, x, y, room) {
   const words = text.source ??= text.textContent.trim().split(/\s+/);
+  const style = getComputedStyle(text);
   text.textContent = '';
   let line = null;
   for (const word of words) {
-    const before = line && line.textContent;
-    if (line) line.textContent += word + ' ';
-    if (line && line.getComputedTextLength() <= room) continue;
-    if (line) line.textContent = before;
+    if (line && lengthOf(line.textContent + word, style) <= room) {
+      line.textContent += word + ' ';
+      continue;
+    }
     line = document.createElementNS(svg.namespaceURI, 'tspan');
     line.setAttribute('x', x);
     line.setAttribute('y', y);
@@ -258,7 +265,9 @@ function layOut() {
   top = y;
   graph.setAttribute('transform', `translate(0,${top})`);
   holder.setAttribute('width', width + 2 * margin);
-  svg.setAttribute('height', top + rows.length * pitch + margin + panel.offsetHeight);
+  panelHeight = panel.offsetHeight;
+  holder.setAttribute('height', panelHeight);
+  svg.setAttribute('height', top + rows.length * pitch + margin + panelHeight);
   draw();
   placePanel();
 }
@@ -297,7 +306,7 @@ function countMatches() {
   if (zoomed !== 0) {
     text += ` of all, ${percent(weightOfMatches(zoomed), Number(here.total))} of this`;
   }
-  if (Number(hidden) > 0) text += ` (${percent(Number(hidden), all)} not drawn)`;
+  if (Number(hidden) > 0) text += `; ${percent(Number(hidden), all)} too narrow to be searched`;
   matched.textContent = text;
 }
 
@@ -338,7 +347,7 @@ function describe(index) {
 }
 
 function scrollToRow(row) {
-  const y = top + yOf(row), foot = panel.offsetHeight + pitch;
+  const y = top + yOf(row), foot = panelHeight + pitch;
   if (y < window.scrollY) window.scrollTo(window.scrollX, y - pitch);
   const bottom = window.scrollY + window.innerHeight - foot;
   if (y > bottom) window.scrollTo(window.scrollX, y - window.innerHeight + foot);

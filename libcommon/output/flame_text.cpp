@@ -47,6 +47,10 @@ std::string fit_columns(std::string_view text, std::size_t columns) {
   return std::string(text);
 }
 
+std::string merged_name(std::uint32_t frames) {
+  return fmt::format("[{} narrower frame{}]", frames, frames == 1 ? "" : "s");
+}
+
 std::vector<std::string> wrap_words(std::string_view text,
                                     std::size_t columns) {
   std::vector<std::string> lines;

@@ -22,6 +22,9 @@ std::string flame_share(std::uint64_t part, std::uint64_t whole);
 // Asian letters take two; what is cut is marked with `…`.
 std::string fit_columns(std::string_view text, std::size_t columns);
 
+// "[12 narrower frames]"
+std::string merged_name(std::uint32_t frames);
+
 // At blanks, into lines of about so many columns.
 std::vector<std::string> wrap_words(std::string_view text, std::size_t columns);
 

@@ -4,8 +4,8 @@
 # there. Its Python is Debian's, which has the driver's package.
 
 setup() {
-  command -v chromium >/dev/null && command -v chromedriver >/dev/null ||
-    skip "no chromium with its driver"
+  command -v chromium >/dev/null || skip "no chromium"
+  command -v chromedriver >/dev/null || skip "no chromedriver"
   /usr/bin/python3 -c 'import selenium' 2>/dev/null || skip "no python3-selenium"
   top=$(realpath "$BATS_TEST_DIRNAME/../..")
   cd "$BATS_TEST_TMPDIR" || return
@@ -25,6 +25,7 @@ in_browser() {
 @test "browser: a picture without a script" { in_browser static kinds; }
 @test "browser: names run nothing" { in_browser hostile hostile; }
 @test "browser: 100,000 stacks" { in_browser many many; }
+@test "browser: as large as a file gets" { in_browser full full; }
 @test "browser: a thousand frames deep" { in_browser deep deep; }
 @test "browser: as wide as the window" { in_browser width kinds; }
 @test "browser: a difference says what it was before" {

@@ -167,18 +167,18 @@ Case many(std::uint32_t stacks) {
   return made;
 }
 
-// More frames that are wide enough than there is room for in a file.
-Case wide() {
+// So many stacks, the first hundred of them of another weight.
+Case columns(int stacks, std::uint64_t first, std::uint64_t others) {
   Case made;
   made.graph.frames.push_back({.name = "recursion", .object = "a.out"});
-  for (int stack = 0; stack < 430; ++stack) {
+  for (int stack = 0; stack < stacks; ++stack) {
     auto node = made.add(0, {.name = "start " + std::to_string(stack)}, 0);
     for (int level = 0; level < 200; ++level) {
       auto next = static_cast<std::uint32_t>(made.graph.nodes.size());
       made.graph.nodes.push_back({.parent = node, .frame = 1});
       node = next;
     }
-    made.graph.nodes[node].self = stack < 100 ? 5 : 2;
+    made.graph.nodes[node].self = stack < 100 ? first : others;
   }
   return made;
 }
@@ -190,7 +190,9 @@ Case find(std::string_view name) {
   if (name == "huge") return huge();
   if (name == "hostile") return hostile();
   if (name == "difference") return difference();
-  if (name == "wide") return wide();
+  if (name == "full") return columns(300, 1, 1);
+  // More frames that are wide enough than there is room for in a file.
+  if (name == "wide") return columns(430, 5, 2);
   if (name == "many") return many(100'000);
   return empty();
 }
