@@ -29,19 +29,19 @@ struct Paint {
   std::string_view dark;
 };
 
-// Blue, orange, bluish green and purple, as Okabe and Ito have chosen them:
-// they stay apart for all kinds of colour blindness. Lightened under dark text
-// and darkened under light text.
+// The hues are Okabe and Ito's, lightened under dark text and darkened under
+// light text; tests/pictures/colors.py says how far apart they are for the
+// colour-blind.
 constexpr std::array paints{
-    Paint{"g0", "#e9e1cf", "#47413a"}, Paint{"g1", "#e9e1cf", "#47413a"},
-    Paint{"g2", "#e9e1cf", "#47413a"}, Paint{"k0", "#82b4e6", "#2a5d94"},
+    Paint{"g0", "#e9e1cf", "#2e2b28"}, Paint{"g1", "#e9e1cf", "#2e2b28"},
+    Paint{"g2", "#e9e1cf", "#2e2b28"}, Paint{"k0", "#82b4e6", "#2a5d94"},
     Paint{"k1", "#75aae0", "#255487"}, Paint{"k2", "#94c0ec", "#3067a1"},
     Paint{"u0", "#f4b657", "#8a5710"}, Paint{"u1", "#efaa43", "#7d4e0d"},
-    Paint{"u2", "#f8c474", "#905c14"}, Paint{"j0", "#62c6a3", "#1c6b50"},
-    Paint{"j1", "#54ba96", "#186046"}, Paint{"j2", "#78d2b2", "#23775b"},
-    Paint{"i0", "#dcaad9", "#75457a"}, Paint{"i1", "#d29dcf", "#6a3d6f"},
-    Paint{"i2", "#e5b9e2", "#814f86"}, Paint{"x0", "#b9bcc2", "#4d525a"},
-    Paint{"x1", "#aeb2b9", "#454a52"}, Paint{"x2", "#c5c8cd", "#575c65"},
+    Paint{"u2", "#f8c474", "#905c14"}, Paint{"j0", "#52c29a", "#0f5540"},
+    Paint{"j1", "#45b78d", "#0c4b38"}, Paint{"j2", "#66cfaa", "#17634c"},
+    Paint{"i0", "#f0b8dc", "#5f2f55"}, Paint{"i1", "#e9abd3", "#552a4c"},
+    Paint{"i2", "#f4c6e3", "#6b3860"}, Paint{"x0", "#8f939a", "#5b6068"},
+    Paint{"x1", "#979ba2", "#535860"}, Paint{"x2", "#9fa3aa", "#606570"},
     Paint{"m0", "#e3e4e6", "#2b2f35"}, Paint{"n0", "#e8e5df", "#3a3d43"},
     Paint{"r1", "#fbd5cb", "#552a23"}, Paint{"r2", "#f6b09d", "#6e3128"},
     Paint{"r3", "#ee8a71", "#8c392c"}, Paint{"r4", "#e4674c", "#a94231"},

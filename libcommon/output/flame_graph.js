@@ -147,6 +147,14 @@ function placePanel() {
   holder.setAttribute('y', Math.min(window.scrollY + window.innerHeight, all) - panelHeight);
 }
 
+// Its height changes with what it says.
+function fitPanel() {
+  panelHeight = panel.offsetHeight;
+  holder.setAttribute('height', panelHeight);
+  svg.setAttribute('height', top + rows.length * pitch + margin + panelHeight);
+  placePanel();
+}
+
 // --- drawing
 
 // Which boxes are drawn: those below the zoomed one, and its callers.
@@ -265,11 +273,8 @@ function layOut() {
   top = y;
   graph.setAttribute('transform', `translate(0,${top})`);
   holder.setAttribute('width', width + 2 * margin);
-  panelHeight = panel.offsetHeight;
-  holder.setAttribute('height', panelHeight);
-  svg.setAttribute('height', top + rows.length * pitch + margin + panelHeight);
+  fitPanel();
   draw();
-  placePanel();
 }
 
 // --- search
@@ -421,6 +426,7 @@ field.addEventListener('input', () => search(field.value));
 graph.addEventListener('focus', () => describe(current));
 window.addEventListener('resize', layOut);
 window.addEventListener('scroll', placePanel);
+new ResizeObserver(fitPanel).observe(panel);
 
 // --- start: the static labels and hints make room for those of this window
 

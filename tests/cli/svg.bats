@@ -31,6 +31,11 @@ found() { jq -e "$1" found >/dev/null || { cat found; return 1; }; }
   found '.kinds == "gijkux" and ([.classes | scan("[a-z]")] | unique | length == 6)'
 }
 
+@test "svg: the colours are apart for the colour-blind" {
+  draw kinds
+  "$top/tests/pictures/colors.py" out.svg
+}
+
 @test "svg: the root is on top with --icicle only" {
   local kind
   for kind in flame icicle; do

@@ -293,6 +293,15 @@ def check_width(file, picture):
             check(abs(page.rect(0)[2] - (width - 20)) < 2, f"{page.rect(0)}")
             wide = page.run("return document.documentElement.scrollWidth")
             check(wide <= width, f"{wide} pixels in a window of {width}")
+            # A longer panel is still seen whole.
+            page.point_at(WALK, click=True)
+            page.press("/", "walk")
+            page.await_text("matched", "Matched: 80.00 % of all, 100.00 % of this")
+            deadline = time.monotonic() + PATIENCE
+            while page.run("const panel = document.getElementById('panel');"
+                           "return panel.parentNode.getAttribute('height') - "
+                           "panel.offsetHeight") != 0:
+                check(time.monotonic() < deadline, "the panel is cut")
             if picture:
                 page.picture(f"{picture}-{width}.png")
 
