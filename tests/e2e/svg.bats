@@ -85,15 +85,18 @@ PY
 
 @test "-i numbers the files, each of which is whole" {
   background "$workloads/spin" 100
-  cpuprof -q -F 999 -p "$last" -i 300ms -d 900ms -o 'out-%n.svg' \
+  cpuprof -q -F 999 -p "$last" -i 500ms -d 2s -o 'out-%n.svg' \
     -o 'out-%n.folded' -o all.folded
-  [ "$(echo out-*.svg)" = "out-1.svg out-2.svg out-3.svg" ]
-  [ "$(echo out-*.folded)" = "out-1.folded out-2.folded out-3.folded" ]
-  for n in 1 2 3; do
-    found '.total > 50' out-$n.svg --folded out-$n.folded
+  # As many as there are intervals in the file that has them all.
+  count=$(awk 'BEGIN { RS = "" } END { print NR }' all.folded)
+  [ "$count" -ge 2 ]
+  [ "$(find . -name 'out-*.svg' | wc -l)" -eq "$count" ]
+  [ "$(find . -name 'out-*.folded' | wc -l)" -eq "$count" ]
+  for ((n = 1; n <= count; n++)); do
+    found '.total > 0' out-$n.svg --folded out-$n.folded
+    [ "$(grep -c '^$' out-$n.folded)" -eq 0 ]
   done
-  [ "$(grep -c '^$' out-2.folded)" -eq 0 ]
-  [ "$(cat out-?.folded | sort | xargs)" = "$(grep . all.folded | sort | xargs)" ]
+  [ "$(cat out-*.folded | sort)" = "$(grep . all.folded | sort)" ]
 }
 
 @test "%n is a name like any other without -i" {
