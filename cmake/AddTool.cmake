@@ -26,15 +26,10 @@ endfunction()
 
 # The rendered man page as a C++ string literal, for --man.
 function(embed_man_page name)
-  set(page ${CMAKE_SOURCE_DIR}/man/${name}.8)
-  set(header ${CMAKE_BINARY_DIR}/man/${name}_man_page.h)
-  add_custom_command(
-    OUTPUT ${header}
-    COMMAND ${CMAKE_COMMAND} -DPAGE=${page} -DHEADER=${header}
-            -P ${CMAKE_SOURCE_DIR}/cmake/EmbedText.cmake
-    DEPENDS ${page} ${CMAKE_SOURCE_DIR}/cmake/EmbedText.cmake
-    VERBATIM)
-  add_custom_target(man_page_${name} DEPENDS ${header})
+  embed_text(${CMAKE_SOURCE_DIR}/man/${name}.8
+             ${CMAKE_BINARY_DIR}/man/${name}_man_page.h man_page)
+  add_custom_target(man_page_${name}
+                    DEPENDS ${CMAKE_BINARY_DIR}/man/${name}_man_page.h)
 endfunction()
 
 function(add_tool name)

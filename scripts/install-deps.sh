@@ -17,7 +17,8 @@ declare -A packages=(
           xz-utils libc6-dbg golang-go debuginfod libdebuginfod1"
   [bench]="linux-perf bpftrace libbpf-tools jq python3 procps binutils llvm
             libllvm14 elfutils"
-  [heavy]="rustc default-jdk-headless postgresql redis-tools"
+  [heavy]="rustc default-jdk-headless postgresql redis-tools chromium
+           chromium-driver python3-selenium"
   [demo]="g++ python3 coreutils jq"
   [kernels]="qemu-system-x86 busybox-static cpio bpftool jq binutils
              debian-archive-keyring"

@@ -40,6 +40,10 @@ shell_is_sound() {
     xargs -r shellcheck --external-sources --source-path=SCRIPTDIR
 }
 
+script_is_sound() {
+  tracked '*.js' | xargs -r -n 1 node --check
+}
+
 # A page must render without a word from groff, in 80 columns.
 page_renders() {
   MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z "$1" >/dev/null
@@ -94,6 +98,7 @@ lint_all() {
   verdict "licence of every file" has_licence
   verdict "format of C and C++" is_formatted
   verdict "shell scripts" shell_is_sound
+  verdict "scripts in pictures" script_is_sound
   while read -r page; do
     verdict "manual page $page" page_renders "$page"
   done < <(tracked 'man/*.[1-8]')

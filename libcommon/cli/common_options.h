@@ -25,7 +25,7 @@
 
 namespace sightline::cli {
 
-// "table", "folded", "json", "pprof".
+// "table", "folded", "json", "pprof", "svg".
 std::string_view format_name(output::Format format);
 
 inline constexpr std::uint64_t default_frequency_hz = 99;
@@ -83,6 +83,7 @@ struct CommonOptions {
   std::optional<std::size_t> rows;
   std::optional<output::Format> format;  // see output_targets()
   std::vector<std::string> outputs;      // files, "-" is stdout
+  bool icicle = false;
   bool wide = false;
   std::optional<std::size_t> width;  // columns
   output::ColorMode color = output::ColorMode::automatic;
@@ -98,6 +99,10 @@ struct OutputTarget {
 // The -o files with their formats, or stdout alone: the ending names the
 // format, an unknown one (and stdout) takes --format, or the table.
 std::vector<OutputTarget> output_targets(const CommonOptions& common);
+
+// Whether each target can take what it is to get: a format that is one document
+// wants no terminal, and with intervals a file of its own for each.
+Status check_outputs(const CommonOptions& common);
 
 // process::find_user, or a stand-in: the number of a user given by name or
 // number; its failure reads "expected ..., got ...".
@@ -157,6 +162,9 @@ void add_grouping_option(OptionTable& table, CommonOptions& common,
 // -s -r, with the tool's columns: table views.
 void add_table_options(OptionTable& table, CommonOptions& common,
                        std::vector<std::string> sort_keys);
+
+// --icicle: stack tools.
+void add_flame_option(OptionTable& table, CommonOptions& common);
 
 // -f -j --format -o -w --width --color --max-loss: all tools.
 void add_output_options(OptionTable& table, CommonOptions& common);

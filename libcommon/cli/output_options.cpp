@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The common options of the Output group: grouping, table, format, files.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +10,7 @@
 #include "base/text.h"
 #include "cli/common_options.h"
 #include "cli/setters.h"
+#include "output/numbered.h"
 
 namespace sightline::cli {
 namespace {
@@ -25,11 +27,12 @@ struct FormatEntry {
   std::string_view name;
   std::string_view ending;
 };
-constexpr std::array<FormatEntry, 4> formats{{
+constexpr std::array<FormatEntry, 5> formats{{
     {Format::table, "table", ".txt"},
     {Format::folded, "folded", ".folded"},
     {Format::json, "json", ".json"},
     {Format::pprof, "pprof", ".pb.gz"},
+    {Format::svg, "svg", ".svg"},
 }};
 
 Status set_format(CommonOptions& common, Format format) {
@@ -53,22 +56,7 @@ Status set_format_by_name(CommonOptions& common, std::string_view value) {
       common, std::ranges::find(formats, value, &FormatEntry::name)->format);
 }
 
-// Endings of formats that only some tools have: not to be written as a table.
-constexpr std::array<std::string_view, 1> reserved_endings{".svg"};
-
-Status check_ending(std::string_view path) {
-  auto at = std::ranges::find_if(reserved_endings, [&](std::string_view known) {
-    return path.ends_with(known);
-  });
-  if (at == reserved_endings.end()) return {};
-  return fail(ErrorKind::usage,
-              fmt::format("format {} is not available in this tool, got '{}'",
-                          *at, printable(path)),
-              "the endings .txt, .folded, .json and .pb.gz are");
-}
-
 Status add_output(CommonOptions& common, std::string_view value) {
-  SL_CHECK(check_ending(value));
   if (std::ranges::find(common.outputs, value) != common.outputs.end()) {
     return usage_error(fmt::format("'{}' is given twice", printable(value)));
   }
@@ -131,8 +119,8 @@ void add_format_options(OptionTable& table, CommonOptions& common) {
        .letter = 'o',
        .value = "FILE",
        .help = "Write to FILE instead of stdout, which is -. The ending "
-               "names the format: .txt, .folded, .json, .pb.gz. May be "
-               "repeated.",
+               "names the format: .txt, .folded, .json, .pb.gz, .svg. May be "
+               "repeated. With -i, %n in the name numbers the files.",
        .group = "Output",
        .completion = Completion::file,
        .repeatable = true,
@@ -180,6 +168,38 @@ std::vector<OutputTarget> output_targets(const CommonOptions& common) {
         {path, entry == formats.end() ? otherwise : entry->format});
   }
   return targets;
+}
+
+Status check_outputs(const CommonOptions& common) {
+  for (const auto& target : output_targets(common)) {
+    if (!output::is_document(target.format)) continue;
+    const auto& format =
+        *std::ranges::find(formats, target.format, &FormatEntry::format);
+    bool to_stdout = target.path == "-" || target.path == "/dev/stdout";
+    if (to_stdout && ::isatty(STDOUT_FILENO) == 1) {
+      return fail(
+          ErrorKind::usage,
+          fmt::format("format {} is not for a terminal", format.name),
+          fmt::format("write it to a file, as with -o out{}", format.ending));
+    }
+    bool apart = !to_stdout && output::has_number(target.path);
+    if (common.interval_ns && !apart) {
+      return fail(
+          ErrorKind::usage,
+          fmt::format("--interval makes many documents of format {}, got '{}'",
+                      format.name, printable(target.path)),
+          fmt::format("number them, as with -o out-%n{}", format.ending));
+    }
+  }
+  return {};
+}
+
+void add_flame_option(OptionTable& table, CommonOptions& common) {
+  table.add({.name = "icicle",
+             .help = "Draw the flame graph (--format svg) with its root on "
+                     "top.",
+             .group = "Output",
+             .set = set_flag(common.icicle)});
 }
 
 void add_grouping_option(OptionTable& table, CommonOptions& common,

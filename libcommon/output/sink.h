@@ -15,7 +15,12 @@
 
 namespace sightline::output {
 
-enum class Format : std::uint8_t { table, folded, json, pprof };
+enum class Format : std::uint8_t { table, folded, json, pprof, svg };
+
+// Formats that are one document a file: nothing can follow it there.
+constexpr bool is_document(Format format) {
+  return format == Format::pprof || format == Format::svg;
+}
 
 enum class Delivery : std::uint8_t {
   whole,  // reports; each takes the place of the one before it

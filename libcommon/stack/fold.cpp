@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stack/fold.h"
 
-#include <fmt/format.h>
-
 #include "output/folded.h"
 
 namespace sightline::stack {
@@ -27,10 +25,7 @@ Status fold(const Profile& profile, const Names& names, const Labeller& labels,
     for (const auto& label : stacks.labels[entry.labels]) line.frame(label);
     for (auto id : stacks.functions(entry)) {
       const auto& function = names.function(id);
-      auto place = place_of(function);
-      line.frame(place.empty() ? function.name
-                               : fmt::format("{}:{}", function.name, place),
-                 kind_of(function));
+      line.frame(name_with_place(function), kind_of(function));
     }
     SL_CHECK(write(line.finish(entry.counts.count)));
   }

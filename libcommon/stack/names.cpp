@@ -89,6 +89,12 @@ std::string place_of(const Function& function) {
   return fmt::format("{}:{}", file.substr(file.rfind('/') + 1), function.line);
 }
 
+std::string name_with_place(const Function& function) {
+  auto place = place_of(function);
+  return place.empty() ? function.name
+                       : fmt::format("{}:{}", function.name, place);
+}
+
 FunctionId Names::intern(Function function) {
   auto hash = std::hash<std::string>{}(function.name) * 31 +
               std::hash<std::string>{}(function.object) + function.line;

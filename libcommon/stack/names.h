@@ -43,6 +43,9 @@ struct Function {
 // "file.c:42", the last part of the path; empty without a line.
 std::string place_of(const Function& function);
 
+// The name, with its place where there is one: "main:file.c:42".
+std::string name_with_place(const Function& function);
+
 // Inlined calls and lines, from DWARF.
 struct SourceSettings {
   symbol::SourceWanted wanted = {};

@@ -21,8 +21,8 @@ cli::ProgramInfo program_info() {
           .usages = {"[OPTION...] [DURATION]", "[OPTION...] -- CMD [ARG...]"},
           .examples = {{"cpuprof 10", "the whole machine for ten seconds"},
                        {"cpuprof -p 1234 -d 5s", "one process"},
-                       {"cpuprof -f 30 | flamegraph.pl > flame.svg",
-                        "a flame graph"},
+                       {"cpuprof -o flame.svg 30",
+                        "a flame graph, for any browser"},
                        {"cpuprof -j 10 | jq 'select(.type==\"end\")'",
                         "totals and the loss ledger"},
                        {"cpuprof -i 5s -o prof.folded",
@@ -138,6 +138,7 @@ cli::OptionTable option_table(Options& options) {
                            {"comm", "pid", "tid", "cpu", "cgroup", "event"});
   cli::add_table_options(table, common, {"self", "total"});
   cli::add_output_options(table, common);
+  cli::add_flame_option(table, common);
   cli::add_kernel_options(table, common);
   cli::add_general_options(table, common);
   return table;
@@ -147,6 +148,7 @@ Status check(const Options& options) {
   if (options.common.debuginfod_ns) {
     SL_CHECK(symbol::Debuginfod::check_environment());
   }
+  SL_CHECK(cli::check_outputs(options.common));
   SL_CHECK(check_idle(options));
   SL_CHECK(check_events(options));
   if (!options.command.empty() &&

@@ -133,10 +133,8 @@ void add_comments(const Measurement& measurement, PprofWriter& writer) {
 
 class PprofView : public View {
  public:
-  Status show(const Measurement& measurement, ReportKind kind,
+  Status show(const Measurement& measurement, ReportKind,
               output::Sink& sink) override {
-    // A second profile in the same stream would spoil the first.
-    if (kind == ReportKind::snapshot && sink.fd() >= 0) return {};
     auto writer = SL_TRY(PprofWriter::open(
         header_of(measurement),
         [&](std::string_view bytes) { return sink.write(bytes); }));

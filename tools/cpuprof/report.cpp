@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report.h"
 
-#include <algorithm>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
+#include "output/numbered.h"
 #include "output/style.h"
 
 namespace sightline::cpuprof {
@@ -19,7 +23,8 @@ ViewSettings settings_for(const Options& options, const Sink& sink) {
           .sort = common.sort,
           .width = output::terminal_width(sink.fd(), width),
           .color = output::want_color(common.color, sink.fd()),
-          .whole = sink.fd() < 0 && sink.delivery() == Delivery::whole};
+          .whole = sink.fd() < 0 && sink.delivery() == Delivery::whole,
+          .icicle = common.icicle};
 }
 
 std::unique_ptr<View> view_for(const Options& options, const Sink& sink) {
@@ -31,35 +36,63 @@ std::unique_ptr<View> view_for(const Options& options, const Sink& sink) {
       return make_json_view(settings);
     case Format::pprof:
       return make_pprof_view();
+    case Format::svg:
+      return make_svg_view(settings);
     case Format::table:
       break;
   }
   return make_table_view(settings);
 }
 
+// Whatever it is called: /dev/tty.
 Status check_reader(const Sink& sink) {
-  if (sink.format() != Format::pprof || !sink.is_terminal()) return {};
-  return fail(ErrorKind::usage, "format pprof is not for a terminal",
-              "write it to a file, as with -o out.pb.gz");
+  if (!output::is_document(sink.format()) || !sink.is_terminal()) return {};
+  return fail(ErrorKind::usage,
+              fmt::format("format {} is not for a terminal",
+                          cli::format_name(sink.format())),
+              "write it to a file");
 }
 
 }  // namespace
 
 Result<Reports> Reports::open(const Options& options) {
   Reports reports;
-  auto delivery = options.common.interval_ns ? Delivery::live : Delivery::whole;
+  bool many = options.common.interval_ns.has_value();
   for (const auto& target : cli::output_targets(options.common)) {
-    auto sink = SL_TRY(Sink::open(target.path, target.format, delivery));
+    bool apart = many && output::has_number(target.path);
+    auto sink = SL_TRY(Sink::open(
+        apart ? output::numbered(target.path, 1) : target.path, target.format,
+        many && !apart ? Delivery::live : Delivery::whole));
     SL_CHECK(check_reader(sink));
     auto view = view_for(options, sink);
-    reports.outputs_.push_back({std::move(sink), std::move(view)});
+    reports.outputs_.push_back(
+        {.sink = std::move(sink),
+         .view = std::move(view),
+         .pattern = apart ? target.path : std::string()});
   }
   return reports;
 }
 
+// A document that has left cannot be taken back for a newer one.
+bool Reports::Output::skips(ReportKind kind) const {
+  return kind == ReportKind::snapshot && output::is_document(sink.format()) &&
+         sink.fd() >= 0;
+}
+
+Status Reports::Output::open_next() {
+  if (pattern.empty() || !std::exchange(used, false)) return {};
+  sink = SL_TRY(Sink::open(output::numbered(pattern, ++number), sink.format(),
+                           sink.delivery()));
+  return {};
+}
+
+// A snapshot's file is that of the interval which it is from.
 Status Reports::Output::write(const Measurement& measurement, ReportKind kind) {
+  if (skips(kind)) return {};
+  SL_CHECK(open_next());
   SL_CHECK(sink.begin_report());
   SL_CHECK(view->show(measurement, kind, sink));
+  used = kind != ReportKind::snapshot;
   return sink.commit();
 }
 

@@ -2,7 +2,9 @@
 // Where reports go and in which format: the tool's outputs over a run.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/error.h"
@@ -32,12 +34,14 @@ struct ViewSettings {
   std::size_t width = 0;  // columns, 0 for as many as it takes
   bool color = false;
   bool whole = false;  // each report is a document of its own
+  bool icicle = false;
 };
 
 std::unique_ptr<View> make_table_view(const ViewSettings& settings);
 std::unique_ptr<View> make_folded_view();
 std::unique_ptr<View> make_json_view(const ViewSettings& settings);
 std::unique_ptr<View> make_pprof_view();
+std::unique_ptr<View> make_svg_view(const ViewSettings& settings);
 
 // All outputs of a run, opened before anything is attached.
 class Reports {
@@ -61,8 +65,13 @@ class Reports {
   struct Output {
     output::Sink sink;
     std::unique_ptr<View> view;
+    std::string pattern = {};  // of files that get one report each, else empty
+    std::uint64_t number = 1;  // of the next
+    bool used = false;         // that file has a report
 
     Status write(const Measurement& measurement, ReportKind kind);
+    Status open_next();
+    [[nodiscard]] bool skips(ReportKind kind) const;
   };
   std::vector<Output> outputs_;
 };

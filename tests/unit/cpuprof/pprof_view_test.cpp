@@ -185,20 +185,5 @@ TEST_F(PprofViewTest, WeightsOf64Bits) {
   EXPECT_TRUE(profile.comments.back().starts_with("2 values were cut: "));
 }
 
-TEST_F(PprofViewTest, AStreamHoldsTheLastReportAlone) {
-  const auto path = directory_ / "stream";
-  const UniqueFd stream(
-      ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  auto sink = output::Sink::open("/dev/fd/" + std::to_string(stream.get()),
-                                 output::Format::pprof);
-  ASSERT_TRUE(sink) << sink.error().what;
-  EXPECT_TRUE(show(*sink, ReportKind::snapshot));
-  EXPECT_TRUE(sink->commit());
-  EXPECT_EQ(std::filesystem::file_size(path), 0U);
-  EXPECT_TRUE(show(*sink, ReportKind::final));
-  EXPECT_TRUE(sink->commit());
-  EXPECT_TRUE(output::read_pprof(read_file(path).value_or("")));
-}
-
 }  // namespace
 }  // namespace sightline::cpuprof
