@@ -9,6 +9,7 @@ scripts/bench.sh prepares and calls it.
 import argparse
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -94,6 +95,13 @@ class Run:
                     if stacks.has_user_stack(stack)]
 
     def samples(self):
+        if self.profile.endswith(".pb.gz"):
+            text = subprocess.run(
+                ["go", "tool", "pprof", "-sample_index=samples", "-top",
+                 self.profile], capture_output=True, text=True).stdout
+            total = re.search(r"Showing nodes accounting for .* of (\d+) total",
+                              text)
+            return int(total[1]) if total else 0
         if not self.profile.endswith(".folded"):
             return sum(stack.count for stack in self.stacks())
         with open(self.profile, errors="replace") as file:
@@ -144,11 +152,13 @@ PERF = {
     "perf, frame pointers": lambda *where: perf(*where, "fp"),
     "perf, stack copies": lambda *where: perf(*where, "dwarf,16384"),
 }
-# JSON has what tells whether a stack is whole. What flamegraph.pl takes is what
-# people keep.
+# JSON has what tells whether a stack is whole. What people keep is what
+# flamegraph.pl takes, or what holds everything, as perf.data does.
 WAYS = PERF | {"cpuprof": ours}
-WAYS_TO_KEEP = PERF | {"cpuprof": lambda *where: ours(*where, "folded")}
-COPIES, OURS = "perf, stack copies", "cpuprof"
+WAYS_TO_KEEP = PERF | {
+    "cpuprof, folded": lambda *where: ours(*where, "folded"),
+    "cpuprof, pprof": lambda *where: ours(*where, "pb.gz")}
+COPIES = "perf, stack copies"
 
 
 class Verdicts:
@@ -219,9 +229,13 @@ def bench_cost(folder, seconds, rounds, verdicts):
         samples = statistics.median(samples_of[way])
         print(f"  {way:<24}{cpu[way]:>8.2f}{kept[way]:>14,.0f}{samples:>9.0f}"
               f"{kept[way] / max(samples, 1):>16,.0f}")
-    verdicts.judge("CPU of perf's", cpu[OURS] / cpu[COPIES], MOST_CPU, "of it")
-    verdicts.judge("bytes of perf's", kept[OURS] / kept[COPIES], MOST_BYTES,
-                   "of them")
+    for way in WAYS_TO_KEEP:
+        if way in PERF:
+            continue
+        verdicts.judge(f"{way}: CPU of perf's", cpu[way] / cpu[COPIES],
+                       MOST_CPU, "of it")
+        verdicts.judge(f"{way}: bytes of perf's", kept[way] / kept[COPIES],
+                       MOST_BYTES, "of them")
 
 
 def programs_of(pid):
