@@ -9,6 +9,10 @@
 namespace sightline::unwind {
 namespace {
 
+constexpr std::uint64_t window_words = StoreView::window_bytes / 4;
+constexpr std::uint64_t shard_words =
+    std::uint64_t{UNWIND_BLOCK_WORDS} * UNWIND_SHARD_BLOCKS;
+
 template <typename Value>
 std::optional<Value> element(std::unordered_map<std::uint32_t, Value>& known,
                              int map, std::uint32_t key) {
@@ -23,12 +27,12 @@ std::optional<Value> element(std::unordered_map<std::uint32_t, Value>& known,
 }  // namespace
 
 const std::uint32_t* StoreView::block_of(std::uint64_t word) {
-  const auto window = word / (2 * UNWIND_BLOCK_WORDS);
+  const auto window = word / window_words;
   auto known = windows_.find(window);
   if (known == windows_.end()) {
-    int shard = store_.shard(word / UNWIND_SHARD_WORDS);
+    int shard = store_.shard(word / shard_words);
     if (shard < 0) return nullptr;
-    auto offset = window * window_bytes % (UNWIND_SHARD_WORDS * 4ULL);
+    auto offset = window * window_bytes % (shard_words * 4);
     void* at = ::mmap(nullptr, window_bytes, PROT_READ, MAP_SHARED, shard,
                       static_cast<off_t>(offset));
     if (at == MAP_FAILED) return nullptr;

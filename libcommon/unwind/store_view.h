@@ -33,7 +33,7 @@ class StoreView {
 
   // Two blocks: the pages of arm64 may have 64 KiB.
   static constexpr std::size_t window_bytes =
-      std::size_t{2 * UNWIND_BLOCK_WORDS} * sizeof(std::uint32_t);
+      std::size_t{2} * UNWIND_BLOCK_WORDS * sizeof(std::uint32_t);
   static constexpr std::size_t most_bytes = 2U << 20;
 
  private:

@@ -23,8 +23,8 @@
 namespace sightline::oracle {
 namespace {
 
-// Sanitizers make everything 30 times as slow: there every so many places have to
-// do.
+// Sanitizers make everything 30 times as slow: there every so many places have
+// to do.
 #if defined(__SANITIZE_ADDRESS__)
 constexpr std::uint64_t each_place = 29;
 #else
