@@ -190,7 +190,12 @@ Status Profiler::prepare() {
 
 Status Profiler::open_unwinding() {
   const auto& common = options_.common;
-  if (!sampling_->walks_by_rows()) return {};
+  if (!sampling_->walks_by_rows()) {
+    note(sampling_->mode() == UNWIND_MODE_COPY
+             ? "unwinding: stacks are copied and walked in user space"
+             : "unwinding: the kernel follows frame pointers");
+    return {};
+  }
   SL_CHECK(collector_->unwind_with(sampling_->unwind_maps(),
                                    common.unwind_bytes, sampling_->mode()));
   SL_CHECK(sampling_->follow_images());
