@@ -130,23 +130,37 @@ unwind::WalkedStack CopiedStacks::walk_fully(const Copy& copy) {
   return full_.walk(copy.registers, copy.in_syscall, *space, read);
 }
 
-// Walks those whose rows were missing the last time; true if they still are for
-// some. What the store has may have changed since, so it is looked at anew.
-bool CopiedStacks::walk_waiting(std::vector<Copy>& copies,
-                                const Images& images) {
+// Walks those whose rows were missing the last time; returns what still is.
+// What the store has may have changed since, so it is looked at anew.
+std::set<std::uint32_t> CopiedStacks::walk_waiting(std::vector<Copy>& copies,
+                                                   const Images& images) {
   unwind::StoreView view(loader_->store());
   unwind::Walker walker(view, frame_pointers_);
-  bool some_wait = false;
+  std::set<std::uint32_t> wanted;
   for (auto& copy : copies) {
     if (!copy.wants_rows) continue;
     copy.walked = walker.walk(
         copy.registers, copy.in_syscall, images.at(copy.image).mappings(),
         [&copy](auto address, auto to) { return copy.read(address, to); });
     copy.wants_rows = walker.wanted().has_value();
-    some_wait |= copy.wants_rows;
-    if (copy.wants_rows) loader_->hurry(*walker.wanted());
+    if (copy.wants_rows) wanted.insert(*walker.wanted());
   }
-  return some_wait;
+  return wanted;
+}
+
+// Rather than to wait for a thread that is at something else, they are made
+// here. False when there is no time left, or none came in it.
+Result<bool> CopiedStacks::get_rows(const std::set<std::uint32_t>& wanted) {
+  const auto start = monotonic_ns();
+  bool came = false;
+  for (auto object : wanted) {
+    bool late = monotonic_ns() - start >= wait_ns_;
+    if (late) loader_->hurry(object);
+    if (!late && SL_TRY(loader_->build_now(object))) came = true;
+  }
+  if (!came) came = SL_TRY(loader_->wait_for_rows(start + wait_ns_));
+  wait_ns_ -= std::min(wait_ns_, monotonic_ns() - start);
+  return came;
 }
 
 Status CopiedStacks::walk_by_rows(std::vector<Copy>& copies) {
@@ -156,13 +170,10 @@ Status CopiedStacks::walk_by_rows(std::vector<Copy>& copies) {
     images.emplace(copy.image, SL_TRY(loader_->spaces().lend(copy.image)));
   }
   SL_CHECK(loader_->advance_rows());
-  while (walk_waiting(copies, images)) {
-    const auto start = monotonic_ns();
-    bool came = SL_TRY(loader_->wait_for_rows(start + wait_ns_));
-    wait_ns_ -= std::min(wait_ns_, monotonic_ns() - start);
-    if (!came) break;
+  while (true) {
+    auto wanted = walk_waiting(copies, images);
+    if (wanted.empty() || !SL_TRY(get_rows(wanted))) return {};
   }
-  return {};
 }
 
 // No rule expresses it, or one has led to where nothing is mapped, also by what

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -94,7 +95,9 @@ class CopiedStacks {
                                     process::ImageKeyHash>;
   std::vector<Copy> take(std::uint64_t until_ns, bool all);
   Status walk_by_rows(std::vector<Copy>& copies);
-  bool walk_waiting(std::vector<Copy>& copies, const Images& images);
+  std::set<std::uint32_t> walk_waiting(std::vector<Copy>& copies,
+                                       const Images& images);
+  Result<bool> get_rows(const std::set<std::uint32_t>& wanted);
   static bool is_beyond_rows(const Copy& copy);
   unwind::WalkedStack walk_fully(const Copy& copy);
 

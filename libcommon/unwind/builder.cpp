@@ -115,6 +115,17 @@ void Builder::hurry(process::ObjectId object) {
   if (at != jobs.end()) std::rotate(jobs.begin(), at, std::next(at));
 }
 
+std::optional<BuildJob> Builder::take_back(process::ObjectId object) {
+  std::lock_guard lock(shared_->mutex);
+  auto& jobs = shared_->jobs;
+  auto at = std::ranges::find(jobs, object, &BuildJob::object);
+  if (at == jobs.end()) return std::nullopt;
+  auto job = std::move(*at);
+  jobs.erase(at);
+  --waiting_;
+  return job;
+}
+
 bool Builder::wait(std::uint64_t deadline_ns) {
   if (waiting_ == 0) return false;
   const std::chrono::steady_clock::time_point deadline{

@@ -12,6 +12,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -57,6 +58,9 @@ class Builder {
 
   // This one next, if it has not been begun.
   void hurry(process::ObjectId object);
+
+  // Gives it back, if it has not been begun, to whoever makes it himself.
+  std::optional<BuildJob> take_back(process::ObjectId object);
 
   // What is done, oldest first; the jobs that are not are in waiting().
   std::vector<Built> take();

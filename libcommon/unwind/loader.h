@@ -50,8 +50,12 @@ class Loader {
   // for.
   Status advance_rows();
 
-  // Somebody waits for these rows: they are made next.
+  // Somebody waits for these rows: they are made next, or here and now, which
+  // is false when that could not be.
   void hurry(std::uint32_t object) { rows_->hurry(object); }
+  Result<bool> build_now(std::uint32_t object) {
+    return rows_->build_now(object);
+  }
 
   // Waits until some have been made, and publishes them. False when none were
   // waited for, or none came before `deadline_ns`.

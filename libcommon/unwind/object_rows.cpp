@@ -2,6 +2,7 @@
 #include "unwind/object_rows.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <utility>
@@ -13,6 +14,17 @@ namespace {
 
 // In the thread's hands.
 constexpr std::size_t most_jobs = 8;
+
+// Files that are read while somebody waits: some 50 ms.
+constexpr off_t most_bytes_now = 64 << 20;
+
+// With less time than this they are left to the thread.
+constexpr std::uint64_t for_large_ns = ns_per_second;
+
+bool is_large(const BuildJob& job) {
+  struct stat file{};
+  return ::fstat(job.file.get(), &file) == 0 && file.st_size > most_bytes_now;
+}
 
 }  // namespace
 
@@ -100,11 +112,17 @@ std::optional<BuildJob> ObjectRows::next_job() {
 }
 
 Status ObjectRows::build_waiting(std::uint64_t deadline_ns) {
-  while (monotonic_ns() < deadline_ns) {
+  std::vector<process::ObjectId> later;
+  for (auto now = monotonic_ns(); now < deadline_ns; now = monotonic_ns()) {
     auto job = next_job();
-    if (!job) return {};
-    SL_CHECK(publish(build(std::move(*job))));
+    if (!job) break;
+    if (deadline_ns - now < for_large_ns && is_large(*job)) {
+      later.push_back(job->object);
+    } else {
+      SL_CHECK(publish(build(std::move(*job))));
+    }
   }
+  wanted_.insert(wanted_.begin(), later.begin(), later.end());
   return {};
 }
 
@@ -130,6 +148,28 @@ void ObjectRows::hurry(std::uint32_t slot) {
     wanted_.erase(waits);
     wanted_.push_front(id);
   }
+}
+
+std::optional<BuildJob> ObjectRows::take_job(process::ObjectId id) {
+  auto waits = std::ranges::find(wanted_, id);
+  if (waits == wanted_.end()) return builder_.take_back(id);
+  auto job = job_for(id);
+  if (job) wanted_.erase(waits);
+  return job;
+}
+
+Result<bool> ObjectRows::build_now(std::uint32_t slot) {
+  auto at = slots_.find(slot);
+  if (at == slots_.end() || at->second.state != UNWIND_PENDING) return false;
+  auto job = take_job(at->second.object);
+  if (!job) return false;
+  if (is_large(*job)) {
+    builder_.add(std::move(*job));
+    builder_.hurry(at->second.object);
+    return false;
+  }
+  SL_CHECK(publish(build(std::move(*job))));
+  return true;
 }
 
 Status ObjectRows::publish(const Built& built) {

@@ -46,7 +46,8 @@ class ObjectRows {
   void release(std::uint32_t slot);
 
   // Makes rows of what waits, the first asked for first, here and now, until
-  // `deadline_ns` (CLOCK_MONOTONIC); one that was begun is finished.
+  // `deadline_ns` (CLOCK_MONOTONIC); one that was begun is finished. Large
+  // files only with a second to go.
   Status build_waiting(std::uint64_t deadline_ns);
 
   // Publishes what the thread has made, and gives it what waits.
@@ -68,8 +69,12 @@ class ObjectRows {
     return wanted_.size() + builder_.waiting();
   }
 
-  // Somebody waits for this one, which the thread was given.
+  // Somebody waits for this one: it is made next.
   void hurry(std::uint32_t slot);
+
+  // The same, here and now: the thread may be at something that takes seconds.
+  // False when it is at this one, it is large itself, or it is made.
+  Result<bool> build_now(std::uint32_t slot);
 
   // Waits for the thread to have made rows: false when it has none to make, or
   // not before `deadline_ns` (CLOCK_MONOTONIC).
@@ -99,6 +104,7 @@ class ObjectRows {
   Result<std::uint32_t> add(process::ObjectId id);
   [[nodiscard]] std::optional<std::uint32_t> known(process::ObjectId id) const;
   std::optional<BuildJob> next_job();
+  std::optional<BuildJob> take_job(process::ObjectId id);
   std::optional<BuildJob> job_for(process::ObjectId id);
   Status publish(const Built& built);
   Status ask_again();

@@ -82,6 +82,20 @@ TEST(Builder, WhatSomebodyWaitsForIsNext) {
   EXPECT_NE(done.back(), 49U);
 }
 
+TEST(Builder, GivesBackWhatItHasNotBegun) {
+  auto builder = Builder::open();
+  ASSERT_TRUE(builder);
+  for (process::ObjectId id = 5; id < 50; ++id) {
+    builder->add(job(id, "/proc/self/exe"));
+  }
+  auto back = builder->take_back(49);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->object, 49U);
+  EXPECT_TRUE(back->file);
+  EXPECT_EQ(builder->waiting(), 44U);
+  EXPECT_FALSE(builder->take_back(49));
+}
+
 // In a process that may have no more threads. Root always may.
 [[noreturn]] void build_without_a_thread() {
   const rlimit none{.rlim_cur = 0, .rlim_max = 0};

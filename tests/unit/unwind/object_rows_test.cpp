@@ -130,6 +130,34 @@ TEST_F(ObjectRowsTest, WhatHadNoRoomIsAskedForAgain) {
   EXPECT_EQ(rows_->summary().left_out, 0U);
 }
 
+// The thread may be at something large.
+TEST_F(ObjectRowsTest, WhatSomebodyWaitsForCanBeMadeHere) {
+  start();
+  auto first = use(copy(some_program));
+  auto second = use(copy(some_program));
+  EXPECT_TRUE(rows_->build_now(second).value());
+  EXPECT_EQ(state(second), UNWIND_LOADED);
+  EXPECT_EQ(state(first), UNWIND_PENDING);
+  EXPECT_EQ(rows_->waiting(), 1U);
+  EXPECT_FALSE(rows_->build_now(second).value()) << "it is made";
+  EXPECT_FALSE(rows_->build_now(12345).value()) << "there is none";
+}
+
+TEST_F(ObjectRowsTest, LargeFilesAreNotBegunShortlyBeforeTheDeadline) {
+  start();
+  auto path = copy(some_program);
+  std::filesystem::resize_file(path, 100U << 20);
+  auto large = use(path);
+  auto small = use(copy(some_program));
+  ASSERT_TRUE(rows_->build_waiting(monotonic_ns() + ns_per_second / 2));
+  EXPECT_EQ(state(large), UNWIND_PENDING);
+  EXPECT_EQ(rows_->waiting(), 1U + (state(small) == UNWIND_PENDING ? 1 : 0));
+  EXPECT_FALSE(rows_->build_now(large).value());
+  ASSERT_TRUE(rows_->wait(monotonic_ns() + 60 * ns_per_second));
+  ASSERT_TRUE(rows_->advance());
+  EXPECT_EQ(state(large), UNWIND_LOADED);
+}
+
 TEST_F(ObjectRowsTest, NothingIsMadeAfterTheDeadline) {
   start();
   auto slot = use(copy(some_program));
