@@ -476,22 +476,13 @@ Status Profiler::report(ReportKind kind) {
                           .labels = labels_by(setup_, profile, cgroup),
                           .cgroup_path = cgroup};
   SL_CHECK(reports_->write(measurement, kind));
-  say_losses(span.ledger);
+  reports_->say_losses(span.ledger, options_.common.quiet);
   if (reports_->readers_gone()) session_.end(cli::EndReason::reader_gone);
   if (kind != ReportKind::interval) return {};
   if (collector_->restart_profile()) names_->reset();
   mark_ = std::move(reading);
   idle_counted_.clear();
   return {};
-}
-
-// Folded lines have no place for the ledger.
-void Profiler::say_losses(const bpf::Ledger& ledger) const {
-  auto lost = bpf::describe(ledger, bpf::LossClass::lost);
-  auto partial = bpf::describe(ledger, bpf::LossClass::partial);
-  bool whole = lost == "none" && partial == "none";
-  if (!reports_->writes_folded() || (whole && options_.common.quiet)) return;
-  cli::say(fmt::format("cpuprof: lost: {}; partial: {}\n", lost, partial));
 }
 
 std::string Profiler::cgroup_path(std::uint64_t id) {

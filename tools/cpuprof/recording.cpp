@@ -26,6 +26,12 @@ std::string text_of(const std::vector<stack::Function>& functions) {
   return text;
 }
 
+// Command, process and event are in every recording.
+bool was_recorded(const Setup& setup, const std::string& key) {
+  return key == "comm" || key == "pid" || key == "event" ||
+         setup.groups_by(key);
+}
+
 }  // namespace
 
 Recording::Recording() : names_(no_symbolizer(), objects_) {}
@@ -76,6 +82,20 @@ Measurement Recording::measurement() const {
           .names = names_,
           .labels = labels_by(setup_, profile_, cgroup),
           .cgroup_path = cgroup};
+}
+
+Status regroup(Setup& setup, const std::vector<std::string>& by) {
+  for (const auto& key : by) {
+    if (was_recorded(setup, key)) continue;
+    return fail(
+        ErrorKind::runtime,
+        fmt::format("--by {}: the recording does not tell it apart", key),
+        "record it with --by " + key);
+  }
+  if (by.empty()) return {};
+  setup.by = by;
+  setup.by_default = false;
+  return {};
 }
 
 }  // namespace sightline::cpuprof

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "measurement.h"
 #include "process/objects.h"
+#include "stack/difference.h"
 #include "stack/names.h"
 #include "stack/profile.h"
 
@@ -48,6 +49,10 @@ class Recording {
   stack::Profile& profile() { return profile_; }
   stack::Names& names() { return names_; }
 
+  // Its file has a beginning and an end.
+  void set_whole(bool whole) { is_whole_ = whole; }
+  [[nodiscard]] bool is_whole() const { return is_whole_; }
+
   // For a view. Valid as long as this.
   [[nodiscard]] Measurement measurement() const;
 
@@ -57,6 +62,7 @@ class Recording {
 
   Setup setup_;
   Span span_;
+  bool is_whole_ = false;
   process::Objects objects_;
   stack::Profile profile_;
   stack::Names names_;
@@ -66,8 +72,17 @@ class Recording {
   std::map<std::pair<std::uint32_t, std::string>, stack::ProcessId> processes_;
 };
 
-// Reads a file that a tool has written with --format json: "-" is stdin. What
-// several intervals have is added up. Fails with the line that is wrong.
+// Reads a file that the tool has written as JSON or for pprof: "-" is stdin.
+// What several intervals have is added up. Fails with what is wrong, and where.
 Result<std::unique_ptr<Recording>> read_recording(const std::string& path);
+
+// What is asked for now, else what was recorded; fails for what was not told
+// apart then.
+Status regroup(Setup& setup, const std::vector<std::string>& by);
+
+// The same file as collapsed stacks, which may also be what it holds. Stacks
+// are those of commands, unless `by` says otherwise.
+Result<stack::FoldedProfile> read_folded(const std::string& path,
+                                         const std::vector<std::string>& by);
 
 }  // namespace sightline::cpuprof

@@ -25,14 +25,16 @@ class JsonReader {
   // there.
   Result<bool> finish();
 
+  // Single records, which other formats carry too.
+  Status take_begin(const output::Json& record);
+  Status take_span(const output::Json& record, bool is_end);
+
  private:
   struct Row {
     stack::RowKey key;
     stack::Counts counts;
   };
-  Status take_begin(const output::Json& record);
   Status take_stack(const output::Json& record);
-  Status take_span(const output::Json& record, bool is_end);
   Result<stack::CallTree::Node> stack_of(const output::Json& frames);
   void add_rows();
 
