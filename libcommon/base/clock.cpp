@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <ctime>
 
 #include "base/units.h"
@@ -32,6 +33,24 @@ std::string format_rfc3339(std::uint64_t ns) {
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z",
                      utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
                      utc.tm_hour, utc.tm_min, utc.tm_sec, ns % ns_per_second);
+}
+
+std::optional<std::uint64_t> parse_rfc3339(std::string_view text) {
+  std::tm utc{};
+  const std::string whole(text);
+  const char* rest = ::strptime(whole.c_str(), "%Y-%m-%dT%H:%M:%S", &utc);
+  if (rest == nullptr) return std::nullopt;
+  const auto seconds = ::timegm(&utc);
+  std::uint64_t fraction = 0;
+  const std::string_view behind(rest);
+  if (seconds < 0 || behind.size() != 11 || behind.front() != '.' ||
+      behind.back() != 'Z') {
+    return std::nullopt;
+  }
+  const auto* end = behind.data() + 10;
+  auto [at, code] = std::from_chars(behind.data() + 1, end, fraction);
+  if (code != std::errc{} || at != end) return std::nullopt;
+  return static_cast<std::uint64_t>(seconds) * ns_per_second + fraction;
 }
 
 }  // namespace sightline

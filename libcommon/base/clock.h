@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace sightline {
 
@@ -20,5 +22,7 @@ std::uint64_t boottime_ns();
 
 // RFC 3339 with nanoseconds, in UTC: 2026-11-22T15:00:37.123456789Z.
 std::string format_rfc3339(std::uint64_t realtime_ns);
+// The way back, of exactly that form; nothing for another, or before 1970.
+std::optional<std::uint64_t> parse_rfc3339(std::string_view text);
 
 }  // namespace sightline

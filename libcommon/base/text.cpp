@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <numeric>
 
@@ -119,6 +120,19 @@ std::string to_hex(std::string_view bytes) {
     fmt::format_to(std::back_inserter(out), "{:02x}", byte);
   }
   return out;
+}
+
+std::optional<std::string> from_hex(std::string_view digits) {
+  if (digits.size() % 2 != 0) return std::nullopt;
+  std::string bytes;
+  for (std::size_t i = 0; i < digits.size(); i += 2) {
+    unsigned char byte = 0;
+    const auto* begin = digits.data() + i;
+    auto [end, code] = std::from_chars(begin, begin + 2, byte, 16);
+    if (code != std::errc{} || end != begin + 2) return std::nullopt;
+    bytes.push_back(static_cast<char>(byte));
+  }
+  return bytes;
 }
 
 std::size_t display_width(std::string_view text) {

@@ -4,6 +4,7 @@
 // All functions are pure and thread-safe.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,8 @@ std::string printable(std::string_view text);
 
 // The bytes as lower-case hexadecimal, two digits each.
 std::string to_hex(std::string_view bytes);
+// The way back; nothing for what is not that.
+std::optional<std::string> from_hex(std::string_view digits);
 
 // Columns that well-formed text takes in a terminal: one a code point.
 std::size_t display_width(std::string_view text);

@@ -287,10 +287,15 @@ void add_timing_options(OptionTable& table, CommonOptions& common) {
 }
 
 void add_duration_argument(OptionTable& table, CommonOptions& common) {
-  table.add(Positional{
-      .name = "DURATION",
-      .help = "The same as --duration.",
-      .set = [&common](auto value) { return set_duration(common, value); }});
+  table.add(Positional{.name = "DURATION",
+                       .help = "The same as --duration.",
+                       .set = [&common](std::string_view value) -> Status {
+                         // Of --diff BEFORE AFTER, the second.
+                         if (common.before.empty())
+                           return set_duration(common, value);
+                         common.after = value;
+                         return {};
+                       }});
 }
 
 void add_interval_option(OptionTable& table, CommonOptions& common) {

@@ -52,6 +52,9 @@ struct CommonOptions {
   std::optional<NamePattern> name;
   std::optional<uid_t> uid;
   std::string user;    // what was typed for uid
+  std::string from;    // a recording that is shown again; empty: none
+  std::string before;  // two that are compared
+  std::string after;
   std::string cgroup;  // absolute, or relative to the cgroup mount
   std::vector<int> cpus;
 
@@ -149,6 +152,8 @@ void add_sampling_options(OptionTable& table, CommonOptions& common,
 // -U -K: stack tools.
 void add_stack_options(OptionTable& table, CommonOptions& common);
 
+// --from --diff: stack tools.
+void add_from_option(OptionTable& table, CommonOptions& common);
 // --unwind --unwind-memory: stack tools.
 void add_unwind_options(OptionTable& table, CommonOptions& common);
 

@@ -150,6 +150,12 @@ void add_terminal_options(OptionTable& table, CommonOptions& common) {
              }});
 }
 
+Status set_file(std::string& file, std::string_view value) {
+  if (value.empty()) return usage_error("expected a file");
+  file = value;
+  return {};
+}
+
 }  // namespace
 
 std::string_view format_name(Format format) {
@@ -192,6 +198,27 @@ Status check_outputs(const CommonOptions& common) {
     }
   }
   return {};
+}
+
+void add_from_option(OptionTable& table, CommonOptions& common) {
+  table.add({.name = "from",
+             .value = "FILE",
+             .help = "Show what was recorded before (JSON or pprof) instead of "
+                     "measuring. Needs no privileges.",
+             .group = "Output",
+             .completion = Completion::file,
+             .set = [&common](std::string_view value) {
+               return set_file(common.from, value);
+             }});
+  table.add({.name = "diff",
+             .value = "BEFORE AFTER",
+             .help = "Show what changed between two recordings or files of "
+                     "collapsed stacks.",
+             .group = "Output",
+             .completion = Completion::file,
+             .set = [&common](std::string_view value) {
+               return set_file(common.before, value);
+             }});
 }
 
 void add_flame_option(OptionTable& table, CommonOptions& common) {

@@ -398,7 +398,7 @@ void Collector::append_user(const sample_key& key, std::uint64_t samples,
 // Where the mapping of a frame changed in the epoch, the walk may have gone by
 // what lay there before or after: its callers are not to be trusted.
 void Collector::append_walked(const process::ImageKey& image,
-                              const Dictionary::Stack& stack, Reason unfinished,
+                              const Dictionary::Stack& stack, Reason why,
                               std::vector<std::uint64_t>& frames) {
   std::vector<FrameId> located;
   const auto& addresses = stack.addresses;
@@ -410,8 +410,8 @@ void Collector::append_walked(const process::ImageKey& image,
     certain =
         profile_.frames().at(located.back()).reason != Reason::mapping_changed;
   }
-  if (certain && unfinished != Reason::none) {
-    located.push_back(frame_for(process::no_object, unfinished, 0));
+  if (certain && why != Reason::none) {
+    located.push_back(frame_for(process::no_object, why, 0));
   }
   frames.insert(frames.end(), located.rbegin(), located.rend());
 }

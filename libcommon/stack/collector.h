@@ -112,7 +112,7 @@ class Collector {
   void append_user(const sample_key& key, std::uint64_t samples,
                    std::vector<std::uint64_t>& frames);
   void append_walked(const process::ImageKey& image,
-                     const Dictionary::Stack& stack, symbol::Reason unfinished,
+                     const Dictionary::Stack& stack, symbol::Reason why,
                      std::vector<std::uint64_t>& frames);
   void append_kernel(const sample_key& key, std::uint64_t samples,
                      std::vector<std::uint64_t>& frames);

@@ -22,20 +22,6 @@ using symbol::Reason;
 // Linkers make one; what has more than a few was made to be a burden.
 constexpr std::size_t most_code_segments = 16;
 
-Function unnamed(std::string object, bool kernel, Reason reason) {
-  // "[kernel]" and its like bring their own brackets.
-  std::string_view label = object;
-  if (label.starts_with('[')) label = label.substr(1, label.size() - 2);
-  // Not code without a name, but what the CPU did.
-  bool is_state = reason == Reason::guest || reason == Reason::idle;
-  auto name = is_state ? fmt::format("[{}]", symbol::text(reason))
-                       : fmt::format("[{}: {}]", label, symbol::text(reason));
-  return {.name = std::move(name),
-          .object = std::move(object),
-          .kernel = kernel,
-          .reason = reason};
-}
-
 Function function_from(const Named& named, std::string_view object,
                        bool kernel) {
   auto where = named.module.empty() ? std::string(object)
@@ -43,7 +29,7 @@ Function function_from(const Named& named, std::string_view object,
   if (named.reason != Reason::none || named.name.empty()) {
     auto reason = named.reason == Reason::none ? Reason::no_covering_symbol
                                                : named.reason;
-    return unnamed(std::move(where), kernel, reason);
+    return unnamed_function(std::move(where), kernel, reason);
   }
   return {.name = named.name, .object = std::move(where), .kernel = kernel};
 }
@@ -54,8 +40,8 @@ void set_name(Function& function, std::string name) {
     function.name = std::move(name);
     function.reason = Reason::none;
   } else if (function.inlined) {
-    function =
-        unnamed(std::move(function.object), false, Reason::no_debug_info);
+    function = unnamed_function(std::move(function.object), false,
+                                Reason::no_debug_info);
     function.inlined = true;
   }
 }
@@ -82,6 +68,20 @@ std::vector<std::uint64_t> offsets_of(const FrameTable& frames,
 }
 
 }  // namespace
+
+Function unnamed_function(std::string object, bool kernel, Reason reason) {
+  // "[kernel]" and its like bring their own brackets.
+  std::string_view label = object;
+  if (label.starts_with('[')) label = label.substr(1, label.size() - 2);
+  // Not code without a name, but what the CPU did.
+  bool is_state = reason == Reason::guest || reason == Reason::idle;
+  auto name = is_state ? fmt::format("[{}]", symbol::text(reason))
+                       : fmt::format("[{}: {}]", label, symbol::text(reason));
+  return {.name = std::move(name),
+          .object = std::move(object),
+          .kernel = kernel,
+          .reason = reason};
+}
 
 std::string place_of(const Function& function) {
   if (function.line == 0) return {};
@@ -132,6 +132,13 @@ void Names::set_function(FrameId frame, Function function) {
   }
   chains_[frame] = {static_cast<std::uint32_t>(chain_ids_.size()), 1};
   chain_ids_.push_back(intern(std::move(function)));
+}
+
+void Names::preset(FrameId frame, const std::vector<Function>& functions) {
+  chains_.resize(frame + std::size_t{1});
+  chains_[frame] = {static_cast<std::uint32_t>(chain_ids_.size()),
+                    static_cast<std::uint32_t>(functions.size())};
+  for (const auto& function : functions) chain_ids_.push_back(intern(function));
 }
 
 void Names::resolve(const FrameTable& frames) {
@@ -204,8 +211,8 @@ void Names::ask_server(const FrameTable& frames) {
 
 Function Names::function_without_file(const Frame& frame) const {
   bool kernel = frame.object == process::kernel_object;
-  auto function =
-      unnamed(std::string(objects_.name(frame.object)), kernel, frame.reason);
+  auto function = unnamed_function(std::string(objects_.name(frame.object)),
+                                   kernel, frame.reason);
   function.jit = frame.object == process::anonymous_object;
   return function;
 }
@@ -218,7 +225,7 @@ void Names::name_generated(const FrameTable& frames) {
     const auto& code = generated_->at(frames.at(id).offset);
     auto object = std::string(objects_.name(process::jit_object));
     auto function = code.name.empty()
-                        ? unnamed(object, false, code.reason)
+                        ? unnamed_function(object, false, code.reason)
                         : Function{.name = code.name, .object = object};
     function.jit = true;
     set_function(id, std::move(function));

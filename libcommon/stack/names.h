@@ -40,6 +40,10 @@ struct Function {
   bool operator==(const Function&) const = default;
 };
 
+// A frame without a name: "[libfoo.so: stripped]".
+Function unnamed_function(std::string object, bool kernel,
+                          symbol::Reason reason);
+
 // "file.c:42", the last part of the path; empty without a line.
 std::string place_of(const Function& function);
 
@@ -99,6 +103,11 @@ class Names {
   void keep_up(const FrameTable& frames) {
     if (frames.size() >= 2 * chains_.size()) name_new(frames);
   }
+
+  // The functions of a new frame that a file tells of, which resolve() does not
+  // look for any more. At least one, each with its `file_reason`; frames in
+  // their order.
+  void preset(FrameId frame, const std::vector<Function>& functions);
 
   // Forgets all names, for another table of frames.
   void reset();

@@ -63,4 +63,10 @@ std::string_view text(Reason reason) {
   return at == std::end(entries) ? "unknown" : at->text;
 }
 
+std::optional<Reason> reason_of(std::string_view text) {
+  const auto* at = std::ranges::find(entries, text, &Entry::text);
+  if (at == std::end(entries)) return std::nullopt;
+  return at->reason;
+}
+
 }  // namespace sightline::symbol

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace sightline::symbol {
@@ -55,5 +56,8 @@ enum class Reason : std::uint8_t {
 // A short lower-case phrase for people ("stripped", "process exited"), fit to
 // stand in brackets; empty for `none`. Never fails, thread-safe.
 std::string_view text(Reason reason);
+
+// The reason of a phrase that text() has given; nothing for another phrase.
+std::optional<Reason> reason_of(std::string_view text);
 
 }  // namespace sightline::symbol

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "measurement.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -9,10 +11,38 @@ namespace {
 
 constexpr double tick_ns = 10e6;
 
+// One text for one row and grouping key.
+std::string label(const std::string& key, const stack::RowKey& row,
+                  const stack::Profile& profile, const Setup& setup,
+                  const std::function<std::string(std::uint64_t)>& cgroup) {
+  const auto& process = profile.process_at(row.process);
+  if (key == "pid") return fmt::format("{}-{}", process.comm, process.pid);
+  if (key == "tid") {
+    return fmt::format("{}-{}/{}", profile.name_at(row.comm), process.pid,
+                       row.tid);
+  }
+  if (key == "cpu") return fmt::format("cpu{}", row.cpu);
+  if (key == "cgroup") return cgroup(row.cgroup);
+  if (key == "event") return setup.events[row.event];
+  return profile.name_at(row.comm);
+}
+
 }  // namespace
 
 bool Setup::groups_by(std::string_view key) const {
   return std::ranges::find(by, key) != by.end();
+}
+
+stack::Labeller labels_by(
+    const Setup& setup, const stack::Profile& profile,
+    const std::function<std::string(std::uint64_t)>& cgroup_path) {
+  return [&setup, &profile, cgroup_path](const stack::RowKey& row) {
+    stack::Labels labels;
+    for (const auto& key : setup.by) {
+      labels.push_back(label(key, row, profile, setup, cgroup_path));
+    }
+    return labels;
+  };
 }
 
 Span& Span::operator+=(const Span& next) {

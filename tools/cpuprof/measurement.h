@@ -59,6 +59,11 @@ struct Measurement {
   std::function<std::string(std::uint64_t)> cgroup_path;
 };
 
+// What --by files a row under. All must outlive it.
+stack::Labeller labels_by(
+    const Setup& setup, const stack::Profile& profile,
+    const std::function<std::string(std::uint64_t)>& cgroup_path);
+
 // Missing samples of one CPU that noise cannot explain. `busy_ns` and
 // `idle_ns` come from /proc/stat, which counts in ticks of 10 ms; `entered`
 // are the samples that reached the program, `entered_idle` those of them that

@@ -14,32 +14,34 @@ namespace sightline::cpuprof {
 namespace {
 
 cli::ProgramInfo program_info() {
-  return {.name = "cpuprof",
-          .purpose =
-              "Shows where CPU time goes: processes, functions and stacks, "
-              "kernel and user, by sampling.",
-          .usages = {"[OPTION...] [DURATION]", "[OPTION...] -- CMD [ARG...]"},
-          .examples = {{"cpuprof 10", "the whole machine for ten seconds"},
-                       {"cpuprof -p 1234 -d 5s", "one process"},
-                       {"cpuprof -o flame.svg 30",
-                        "a flame graph, for any browser"},
-                       {"cpuprof -j 10 | jq 'select(.type==\"end\")'",
-                        "totals and the loss ledger"},
-                       {"cpuprof -i 5s -o prof.folded",
-                        "a report every five seconds"},
-                       {"cpuprof -- make -j2", "a command and what it starts"},
-                       {"cpuprof -o - -o out.folded -o out.json 10",
-                        "the table here, two files beside it"}},
-          .hints = {{"-a", "all CPUs are the default; -C LIST chooses some"},
-                    {"-g", "stacks are always taken; -U or -K keeps one side"},
-                    {"-I", "did you mean --idle?"},
-                    {"-d",
-                     "-d is the duration; kernel and user frames are told "
-                     "apart by _[k]"},
-                    {"--stack-storage-size", "there is no stack table to size"},
-                    {"--freq", "did you mean --frequency?"},
-                    {"--call-graph", "stacks are always taken"}},
-          .takes_command = true};
+  return {
+      .name = "cpuprof",
+      .purpose =
+          "Shows where CPU time goes: processes, functions and stacks, "
+          "kernel and user, by sampling.",
+      .usages = {"[OPTION...] [DURATION]", "[OPTION...] -- CMD [ARG...]",
+                 "[OPTION...] --from FILE", "[OPTION...] --diff BEFORE AFTER"},
+      .examples = {{"cpuprof 10", "the whole machine for ten seconds"},
+                   {"cpuprof -p 1234 -d 5s", "one process"},
+                   {"cpuprof -o flame.svg 30",
+                    "a flame graph, for any browser"},
+                   {"cpuprof -j 10 | jq 'select(.type==\"end\")'",
+                    "totals and the loss ledger"},
+                   {"cpuprof -i 5s -o prof.folded",
+                    "a report every five seconds"},
+                   {"cpuprof -- make -j2", "a command and what it starts"},
+                   {"cpuprof -o - -o out.folded -o out.json 10",
+                    "the table here, two files beside it"}},
+      .hints = {{"-a", "all CPUs are the default; -C LIST chooses some"},
+                {"-g", "stacks are always taken; -U or -K keeps one side"},
+                {"-I", "did you mean --idle?"},
+                {"-d",
+                 "-d is the duration; kernel and user frames are told "
+                 "apart by _[k]"},
+                {"--stack-storage-size", "there is no stack table to size"},
+                {"--freq", "did you mean --frequency?"},
+                {"--call-graph", "stacks are always taken"}},
+      .takes_command = true};
 }
 
 void add_own_options(cli::OptionTable& table, Options& options) {
@@ -108,6 +110,44 @@ Status check_idle(const Options& options) {
               "--idle cannot be used with a filter by task or with a command");
 }
 
+// What says how to measure says nothing of what was measured.
+Status check_recorded(const Options& options) {
+  const auto& common = options.common;
+  const auto* way = common.from.empty() ? "--diff" : "--from";
+  if (!common.from.empty() && !common.before.empty()) {
+    return fail(ErrorKind::usage, "--from and --diff cannot be used together");
+  }
+  if (!common.before.empty() && common.after.empty()) {
+    return fail(ErrorKind::usage, "--diff: expected BEFORE and AFTER");
+  }
+  const std::pair<bool, const char*> others[] = {
+      {!options.command.empty(), "a command"},
+      {!common.pids.empty(), "--pid"},
+      {!common.tids.empty(), "--tid"},
+      {common.name.has_value(), "--name"},
+      {common.uid.has_value(), "--uid"},
+      {!common.cgroup.empty(), "--cgroup"},
+      {!common.cpus.empty(), "--cpu"},
+      {options.idle, "--idle"},
+      {options.include_self, "--include-self"},
+      {common.duration_ns.has_value(), "a duration"},
+      {common.interval_ns.has_value(), "--interval"},
+      {common.frequency_hz.has_value(), "--frequency"},
+      {common.period.has_value(), "--period"},
+      {!common.events.empty(), "--event"},
+      {common.user_only, "--user-stacks-only"},
+      {common.kernel_only, "--kernel-stacks-only"},
+      {common.inlines, "--inline"},
+      {common.lines, "--line"},
+      {common.debuginfod_ns.has_value(), "--debuginfod"}};
+  for (const auto& [given, name] : others) {
+    if (!given) continue;
+    return fail(ErrorKind::usage,
+                fmt::format("{} cannot be used with {}", name, way));
+  }
+  return {};
+}
+
 }  // namespace
 
 bool Options::groups_by(std::string_view key) const {
@@ -138,6 +178,7 @@ cli::OptionTable option_table(Options& options) {
                            {"comm", "pid", "tid", "cpu", "cgroup", "event"});
   cli::add_table_options(table, common, {"self", "total"});
   cli::add_output_options(table, common);
+  cli::add_from_option(table, common);
   cli::add_flame_option(table, common);
   cli::add_kernel_options(table, common);
   cli::add_general_options(table, common);
@@ -149,6 +190,9 @@ Status check(const Options& options) {
     SL_CHECK(symbol::Debuginfod::check_environment());
   }
   SL_CHECK(cli::check_outputs(options.common));
+  bool recorded =
+      !options.common.from.empty() || !options.common.before.empty();
+  if (recorded) return check_recorded(options);
   SL_CHECK(check_idle(options));
   SL_CHECK(check_events(options));
   if (!options.command.empty() &&

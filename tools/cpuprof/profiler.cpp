@@ -81,22 +81,6 @@ Setup make_setup(const Options& options, std::span<char* const> argv) {
   return setup;
 }
 
-// One text for one row and grouping key.
-std::string label(const std::string& key, const stack::RowKey& row,
-                  const stack::Profile& profile, const Setup& setup,
-                  const std::function<std::string(std::uint64_t)>& cgroup) {
-  const auto& process = profile.process_at(row.process);
-  if (key == "pid") return fmt::format("{}-{}", process.comm, process.pid);
-  if (key == "tid") {
-    return fmt::format("{}-{}/{}", profile.name_at(row.comm), process.pid,
-                       row.tid);
-  }
-  if (key == "cpu") return fmt::format("cpu{}", row.cpu);
-  if (key == "cgroup") return cgroup(row.cgroup);
-  if (key == "event") return setup.events[row.event];
-  return profile.name_at(row.comm);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Profiler>> Profiler::open(const Options& options,
@@ -484,38 +468,21 @@ Status Profiler::report(ReportKind kind) {
   run += span;
   if (kind != ReportKind::snapshot) run_ = run;
   auto cgroup = [this](std::uint64_t id) { return cgroup_path(id); };
-  Measurement measurement{
-      .setup = setup_,
-      .span = span,
-      .run = run,
-      .profile = profile,
-      .names = *names_,
-      .labels =
-          [&](const stack::RowKey& row) {
-            stack::Labels labels;
-            for (const auto& key : setup_.by) {
-              labels.push_back(label(key, row, profile, setup_, cgroup));
-            }
-            return labels;
-          },
-      .cgroup_path = cgroup};
+  Measurement measurement{.setup = setup_,
+                          .span = span,
+                          .run = run,
+                          .profile = profile,
+                          .names = *names_,
+                          .labels = labels_by(setup_, profile, cgroup),
+                          .cgroup_path = cgroup};
   SL_CHECK(reports_->write(measurement, kind));
-  say_losses(span.ledger);
+  reports_->say_losses(span.ledger, options_.common.quiet);
   if (reports_->readers_gone()) session_.end(cli::EndReason::reader_gone);
   if (kind != ReportKind::interval) return {};
   if (collector_->restart_profile()) names_->reset();
   mark_ = std::move(reading);
   idle_counted_.clear();
   return {};
-}
-
-// Folded lines have no place for the ledger.
-void Profiler::say_losses(const bpf::Ledger& ledger) const {
-  auto lost = bpf::describe(ledger, bpf::LossClass::lost);
-  auto partial = bpf::describe(ledger, bpf::LossClass::partial);
-  bool whole = lost == "none" && partial == "none";
-  if (!reports_->writes_folded() || (whole && options_.common.quiet)) return;
-  cli::say(fmt::format("cpuprof: lost: {}; partial: {}\n", lost, partial));
 }
 
 std::string Profiler::cgroup_path(std::uint64_t id) {

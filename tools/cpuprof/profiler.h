@@ -76,7 +76,6 @@ class Profiler {
   void open_names();
   void say_source_problems();
   void banner() const;
-  void say_losses(const bpf::Ledger& ledger) const;
   Result<int> finish(const cli::End& end);
   Result<int> command_status(const cli::End& end);
   std::string cgroup_path(std::uint64_t id);

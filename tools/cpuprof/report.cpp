@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cli/program.h"
 #include "output/numbered.h"
 #include "output/style.h"
 
@@ -124,6 +125,14 @@ bool Reports::replaces_files() const {
 bool Reports::readers_gone() const {
   return std::ranges::all_of(
       outputs_, [](const Output& output) { return output.sink.reader_gone(); });
+}
+
+void Reports::say_losses(const bpf::Ledger& ledger, bool quiet) const {
+  auto lost = bpf::describe(ledger, bpf::LossClass::lost);
+  auto partial = bpf::describe(ledger, bpf::LossClass::partial);
+  bool whole = lost == "none" && partial == "none";
+  if (!writes_folded() || (whole && quiet)) return;
+  cli::say(fmt::format("cpuprof: lost: {}; partial: {}\n", lost, partial));
 }
 
 }  // namespace sightline::cpuprof

@@ -58,6 +58,9 @@ class Reports {
   [[nodiscard]] bool replaces_files() const;
   // One output is collapsed stacks.
   [[nodiscard]] bool writes_folded() const;
+  // Folded lines have no place for the ledger: it goes to stderr, also when
+  // `quiet` if something is missing.
+  void say_losses(const bpf::Ledger& ledger, bool quiet) const;
   // Nobody is left to write for.
   [[nodiscard]] bool readers_gone() const;
 

@@ -7,9 +7,11 @@
 #include "cli/exit_status.h"
 #include "cli/features.h"
 #include "cli/program.h"
+#include "compare.h"
 #include "cpuprof_man_page.h"
 #include "options.h"
 #include "profiler.h"
+#include "render.h"
 
 namespace sightline::cpuprof {
 namespace {
@@ -42,6 +44,8 @@ Result<int> run(std::span<char* const> argv) {
   }
   options.command = std::move(parsed.command);
   SL_CHECK(check(options));
+  if (!options.common.from.empty()) return render(options);
+  if (!options.common.before.empty()) return compare(options);
   if (options.command.empty()) return profile(options, argv);
   // With a command, each failure has a status of its own.
   auto found = cli::find_command(options.command[0]);

@@ -34,5 +34,19 @@ TEST(Rfc3339, WritesNanosecondsInUtc) {
             "2099-12-31T23:59:59.999999999Z");
 }
 
+TEST(Rfc3339, ReadsWhatItWrites) {
+  for (std::uint64_t ns :
+       {0UL, 951'827'696'000'000'007UL, 4'102'444'799'999'999'999UL}) {
+    EXPECT_EQ(parse_rfc3339(format_rfc3339(ns)), ns);
+  }
+  for (const auto* text :
+       {"", "yesterday", "2000-02-29T12:34:56Z",
+        "2000-02-29T12:34:56.000000007", "2000-02-29T12:34:56.00000000xZ",
+        "2000-02-29T12:34:56.000000007+01:00",
+        "1960-01-01T00:00:00.000000000Z"}) {
+    EXPECT_FALSE(parse_rfc3339(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace sightline

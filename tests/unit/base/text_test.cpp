@@ -139,5 +139,15 @@ TEST(ClosestName, TheNearestOfSeveralTheFirstOfEqualOnes) {
   EXPECT_EQ(closest_name("a", {}), "");
 }
 
+TEST(FromHex, IsTheWayBack) {
+  const std::string all("\x00\x7f\xff ;", 5);
+  EXPECT_EQ(from_hex(to_hex(all)), all);
+  EXPECT_EQ(from_hex("fF"), "\xff");
+  EXPECT_EQ(from_hex(""), "");
+  for (const auto* text : {"f", "fg", "0x", " 1", "-1", "1 "}) {
+    EXPECT_FALSE(from_hex(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace sightline

@@ -112,5 +112,14 @@ TEST(Reason, EachHasItsOwnPhrase) {
   EXPECT_EQ(phrases.count("unknown"), 0U);
 }
 
+TEST(ReasonText, LeadsBackToItsReason) {
+  for (unsigned i = 0; i <= static_cast<unsigned>(Reason::unwind_info_large);
+       ++i) {
+    auto reason = static_cast<Reason>(i);
+    EXPECT_EQ(reason_of(text(reason)), reason) << text(reason);
+  }
+  EXPECT_EQ(reason_of("no such reason"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace sightline::symbol

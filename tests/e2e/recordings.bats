@@ -1,0 +1,196 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2030,SC2031,SC2034,SC2154 # bats: variables of the helpers
+# --from: what was recorded, shown again, is what was shown.
+
+bats_require_minimum_version 1.5.0
+load helpers
+setup() {
+  ((EUID == 0)) || skip "needs root"
+  e2e_setup
+}
+teardown() { [ -z "${started+set}" ] || e2e_teardown; }
+
+# record OPTION...: every format of one run over something that has kernel, user
+# and several processes' stacks.
+record() {
+  cpuprof -q -F 999 -o a.json -o a.pb.gz -o a.folded -o a.txt -w "$@" -- \
+    sh -c "'$workloads/spin' 0.4 & '$workloads/syscalls' 0.4; wait" >out
+}
+
+# As nobody, who could measure nothing.
+from() {
+  setpriv --reuid=65534 --clear-groups --inh-caps=-all -- \
+    "$(command -v cpuprof)" --from "$@"
+}
+
+folded() { sort "$1" | awk '{ n = $NF; $NF = ""; s[$0] += n } END { for (k in s) print k s[k] }' | sort; }
+
+# What a document says, whatever the order of its stacks and who shows it.
+stacks() { jq -cS 'select(.type == "stack")' "$1" | sort; }
+frame_of_it() { jq -cS 'select(.type != "stack") | del(.version)' "$1"; }
+
+readable() { chmod -R a+rX . && chmod a+x "$PWD/.." "$PWD"; }
+
+@test "--from JSON: every format is as it was" {
+  record --by comm,pid,tid,cpu
+  readable
+  for format in json folded table; do
+    from - --format $format -w <a.json >b.$format 2>err
+  done
+  diff <(stacks a.json) <(stacks b.json)
+  diff <(frame_of_it a.json) <(frame_of_it b.json)
+  diff <(folded a.folded) <(folded b.folded)
+  diff <(sort a.txt) <(sort b.table)
+  [ "$(head -n 1 a.txt)" = "$(head -n 1 b.table)" ]
+}
+
+@test "--from pprof: the same stacks and counts" {
+  record --by comm,pid
+  readable
+  from - -f <a.pb.gz >b.folded 2>err
+  diff <(folded a.folded) <(folded b.folded)
+  from - -j <a.pb.gz >b.json
+  diff <(stacks a.json) <(stacks b.json)
+  diff <(frame_of_it a.json) <(frame_of_it b.json)
+  from - <a.pb.gz >b.txt
+  grep -q spin b.txt
+}
+
+@test "--from: pprof and flame graph of a recording have its samples" {
+  record
+  cpuprof --from a.json -o b.pb.gz -o b.svg
+  for file in a b; do
+    go tool pprof -sample_index=samples -top -nodecount=5 $file.pb.gz 2>/dev/null |
+      grep -E '^(Duration|Showing nodes| *[0-9])' | sort >$file.top
+  done
+  diff a.top b.top
+  diff <(folded a.folded) <(cpuprof --from b.pb.gz -f 2>err | sort |
+    awk '{ n = $NF; $NF = ""; s[$0] += n } END { for (k in s) print k s[k] }' | sort)
+  grep -q '</svg>' b.svg
+}
+
+has_intervals() { [ "$(grep -c '"snapshot":false' a.json)" -ge "$1" ]; }
+
+@test "--from: intervals are added up, a snapshot is not counted twice" {
+  background "$workloads/spin" 100000
+  profile -q -F 999 -i 300ms -o a.json -p "$last"
+  until_true has_intervals 2
+  kill -USR1 "$tool"
+  until_true grep -q '"snapshot":true' a.json
+  until_true has_intervals 4
+  finish INT
+  cpuprof --from a.json -j >b.json
+  [ "$(jq 'select(.type == "end").samples' b.json)" -eq \
+    "$(jq 'select(.type == "end").samples' a.json)" ]
+  [ "$(jq -s 'map(select(.type == "stack").count) | add' b.json)" -eq \
+    "$(jq 'select(.type == "end").samples' a.json)" ]
+}
+
+@test "--from: a file that was cut is shown as far as it goes, and said so" {
+  record
+  lines=$(wc -l <a.json)
+  head -n $((lines - 1)) a.json >cut.json
+  run -0 --separate-stderr cpuprof --from cut.json -f
+  [[ "$stderr" == *"cut.json has been cut"* ]]
+  diff <(folded a.folded) <(folded <(echo "$output"))
+  head -c -20 cut.json >half.json
+  run -0 --separate-stderr cpuprof --from half.json -f
+  [[ "$stderr" == *"has been cut"* ]]
+  head -c 100 a.pb.gz >cut.pb.gz
+  run -1 --separate-stderr cpuprof --from cut.pb.gz
+  [[ "$stderr" == *"not a pprof profile"* ]]
+}
+
+# refused TEXT FILE: with one line that says why.
+refused() {
+  run -1 --separate-stderr cpuprof --from "$2"
+  echo "$stderr"
+  [ -z "$output" ]
+  [[ "$stderr" == *"$1"* ]]
+  [ "$(wc -l <<<"$stderr")" -le 2 ]
+}
+
+@test "--from: what is no recording is refused with its line" {
+  record
+  refused "cannot open" missing.json
+  refused "cannot read" .
+  refused 'not a recording' /dev/null
+  echo nonsense >x && refused "line 1: no JSON object" x
+  echo '[]' >x && refused "line 1: no JSON object" x
+  echo '{"type":"end"}' >x && refused 'line 1: no "begin"' x
+  sed '1s/"cpuprof"/"offcpu"/' a.json >x && refused "another tool" x
+  sed '1s/"schema":1/"schema":2/' a.json >x && refused "schema 2" x
+  sed '2s/"count":[0-9]*/"count":-1/' a.json >x && refused 'line 2: "count"' x
+  sed '2s/"frames":\[/"frames":{},"x":[/' a.json >x && refused 'line 2: "frames"' x
+  cat a.json a.json >x && refused 'a second "begin"' x
+  gzip -c a.json >x && refused "not a pprof profile" x
+}
+
+@test "--from: hostile text does not reach the terminal raw" {
+  record
+  jq -c 'if .type == "stack" then .comm = "\u001b[31mred;\n" | .frames[0].name = "\u001b]0;x\u0007" else . end' \
+    a.json >x.json
+  cpuprof --from x.json >out.txt
+  cpuprof --from x.json -f >out.folded 2>err
+  ! grep -q $'[\x1b\x07]' out.txt out.folded
+}
+
+@test "--from: by what was not told apart is refused, and by what was is not" {
+  record --by pid
+  run -1 --separate-stderr cpuprof --from a.json --by cgroup
+  [[ "$stderr" == *"--by cgroup"* ]]
+  cpuprof --from a.json --by comm -f >b.folded 2>err
+  grep -q '^spin;' b.folded
+}
+
+@test "--from: takes nothing that says how to measure" {
+  touch a.json
+  for option in "-p 1" "-d 1" "-F 99" "-i 1s" "-- true" "--inline" "-U" "-e cycles"; do
+    # shellcheck disable=SC2086
+    run -2 --separate-stderr cpuprof --from a.json $option
+    [[ "$stderr" == *"cannot be used with --from"* ]]
+  done
+}
+
+@test "--diff: what grew and what shrank, and nothing else" {
+  cpuprof -q -F 999 -o a.json -- "$workloads/spin" 1
+  cpuprof -q -F 999 -o b.json -o b.folded -o b.pb.gz -- "$workloads/syscalls" 1
+  cpuprof --diff a.json b.json >diff.txt
+  cat diff.txt
+  grep -E '^ *[0-9.]+ +0\.0 +-[0-9.]+ +hot_sixty$' diff.txt
+  grep -E '^ *0\.0 +[0-9.]+ +\+[0-9.]+ ' diff.txt
+  # Whatever they were written as.
+  cpuprof --diff a.json b.pb.gz | tail -n +2 >other.txt
+  diff <(tail -n +2 diff.txt) other.txt
+  cpuprof --diff a.json b.folded | tail -n +2 >other.txt
+  diff <(tail -n +2 diff.txt) other.txt
+  # Of a run and itself nothing has changed.
+  cpuprof --diff a.json a.json >same.txt
+  [ "$(grep -c 'none that chance does not explain' same.txt)" -eq 2 ]
+}
+
+@test "--diff: folded has two counts, of one length" {
+  printf 'p;a 10\np;b 30\n' >before.folded
+  printf 'p;a 100\np;c 20\n' >after.folded
+  run -0 cpuprof --diff before.folded after.folded -f
+  [ "$output" = "p;a 30 100
+p;b 90 0
+p;c 0 20" ]
+  cpuprof --diff before.folded after.folded -o d.svg
+  python3 -c 'import xml.dom.minidom; xml.dom.minidom.parse("d.svg")'
+}
+
+@test "--diff: what cannot be compared is refused" {
+  echo 'a;b 1' >a.folded
+  echo 'a;b' >b.folded
+  run -1 --separate-stderr cpuprof --diff a.folded b.folded
+  [[ "$stderr" == *"b.folded: line 1: no collapsed stack"* ]]
+  run -2 --separate-stderr cpuprof --diff a.folded
+  [[ "$stderr" == *"expected BEFORE and AFTER"* ]]
+  run -2 --separate-stderr cpuprof --diff a.folded a.folded -j
+  [[ "$stderr" == *"cannot show a difference"* ]]
+  run -2 --separate-stderr cpuprof --diff a.folded a.folded --from a.folded
+  run -2 --separate-stderr cpuprof --diff a.folded a.folded -p 1
+  [[ "$stderr" == *"--pid cannot be used with --diff"* ]]
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recording.h"
+
+#include <fmt/format.h>
+
+#include "symbol/kernel_symbols.h"
+
+namespace sightline::cpuprof {
+namespace {
+
+// Nothing is looked up: the file has the names.
+symbol::Symbolizer no_symbolizer() {
+  return symbol::Symbolizer(symbol::KernelSymbols::open("/nonexistent"));
+}
+
+// All that tells functions apart, so that no two texts are one by chance.
+std::string text_of(const std::vector<stack::Function>& functions) {
+  std::string text;
+  for (const auto& each : functions) {
+    text += fmt::format(
+        "\n{}:{}{}:{}{}:{} {} {} {} {} {} {}", each.name.size(), each.name,
+        each.object.size(), each.object, each.file.size(), each.file, each.line,
+        each.kernel, each.jit, each.inlined, static_cast<unsigned>(each.reason),
+        static_cast<unsigned>(each.file_reason));
+  }
+  return text;
+}
+
+// Command, process and event are in every recording.
+bool was_recorded(const Setup& setup, const std::string& key) {
+  return key == "comm" || key == "pid" || key == "event" ||
+         setup.groups_by(key);
+}
+
+}  // namespace
+
+Recording::Recording() : names_(no_symbolizer(), objects_) {}
+
+// Files of one name are told apart by a number that stands for an inode.
+process::ObjectId Recording::object(const std::string& name,
+                                    std::uint64_t which) {
+  return objects_.intern(
+      {.major = 0, .minor = 1, .inode = which + 1, .path = "/" + name});
+}
+
+// Two files may have one name, and generated code has no place: then the same
+// place has several meanings, which are different frames.
+stack::FrameId Recording::frame(const Place& place) {
+  auto where = place.has_address
+                   ? fmt::format("{:x} {}", place.address, place.object)
+                   : std::string();
+  auto [known, added] =
+      frames_.try_emplace(where + text_of(place.functions), 0);
+  if (!added) return known->second;
+  auto which = meanings_[where]++;
+  stack::Frame frame{.object = process::jit_object, .offset = which};
+  if (place.has_address) {
+    frame = {.object = object(place.object, which), .offset = place.address};
+  }
+  known->second = profile_.frames().intern(frame);
+  names_.preset(known->second, place.functions);
+  return known->second;
+}
+
+stack::ProcessId Recording::process(std::uint32_t pid,
+                                    const std::string& comm) {
+  auto [at, added] = processes_.try_emplace({pid, comm}, 0);
+  // Their start is not told: one number with two names is two processes.
+  if (added) at->second = profile_.process(pid, processes_.size());
+  return at->second;
+}
+
+Measurement Recording::measurement() const {
+  auto cgroup = [this](std::uint64_t id) {
+    auto at = cgroups_.find(id);
+    return at == cgroups_.end() ? std::string() : at->second;
+  };
+  return {.setup = setup_,
+          .span = span_,
+          .run = span_,
+          .profile = profile_,
+          .names = names_,
+          .labels = labels_by(setup_, profile_, cgroup),
+          .cgroup_path = cgroup};
+}
+
+Status regroup(Setup& setup, const std::vector<std::string>& by) {
+  for (const auto& key : by) {
+    if (was_recorded(setup, key)) continue;
+    return fail(
+        ErrorKind::runtime,
+        fmt::format("--by {}: the recording does not tell it apart", key),
+        "record it with --by " + key);
+  }
+  if (by.empty()) return {};
+  setup.by = by;
+  setup.by_default = false;
+  return {};
+}
+
+}  // namespace sightline::cpuprof

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// A profile that was written to a file, as good as measured: what --from and
+// --diff read, and every view shows.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/error.h"
+#include "measurement.h"
+#include "process/objects.h"
+#include "stack/difference.h"
+#include "stack/names.h"
+#include "stack/profile.h"
+
+namespace sightline::cpuprof {
+
+// Not thread-safe. On the heap, because its parts refer to one another.
+class Recording {
+ public:
+  Recording();
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
+
+  // A frame as a file tells it: its functions, the called one first and those
+  // that are inlined behind it. Without an address: generated code.
+  struct Place {
+    std::string object = {};
+    bool has_address = true;
+    std::uint64_t address = 0;
+    std::vector<stack::Function> functions = {};
+  };
+  stack::FrameId frame(const Place& place);
+
+  // The process of that number and name.
+  stack::ProcessId process(std::uint32_t pid, const std::string& comm);
+
+  void name_cgroup(std::uint64_t id, std::string path) {
+    cgroups_.insert_or_assign(id, std::move(path));
+  }
+
+  Setup& setup() { return setup_; }
+  [[nodiscard]] const Setup& setup() const { return setup_; }
+  Span& span() { return span_; }
+  stack::Profile& profile() { return profile_; }
+  stack::Names& names() { return names_; }
+
+  // Its file has a beginning and an end.
+  void set_whole(bool whole) { is_whole_ = whole; }
+  [[nodiscard]] bool is_whole() const { return is_whole_; }
+
+  // For a view. Valid as long as this.
+  [[nodiscard]] Measurement measurement() const;
+
+ private:
+  [[nodiscard]] process::ObjectId object(const std::string& name,
+                                         std::uint64_t which);
+
+  Setup setup_;
+  Span span_;
+  bool is_whole_ = false;
+  process::Objects objects_;
+  stack::Profile profile_;
+  stack::Names names_;
+  std::unordered_map<std::string, stack::FrameId> frames_;   // by all of it
+  std::unordered_map<std::string, std::uint64_t> meanings_;  // of a place
+  std::unordered_map<std::uint64_t, std::string> cgroups_;
+  std::map<std::pair<std::uint32_t, std::string>, stack::ProcessId> processes_;
+};
+
+// Reads a file that the tool has written as JSON or for pprof: "-" is stdin.
+// What several intervals have is added up. Fails with what is wrong, and where.
+Result<std::unique_ptr<Recording>> read_recording(const std::string& path);
+
+// What is asked for now, else what was recorded; fails for what was not told
+// apart then.
+Status regroup(Setup& setup, const std::vector<std::string>& by);
+
+// The same file as collapsed stacks, which may also be what it holds. Stacks
+// are those of commands, unless `by` says otherwise.
+Result<stack::FoldedProfile> read_folded(const std::string& path,
+                                         const std::vector<std::string>& by);
+
+}  // namespace sightline::cpuprof

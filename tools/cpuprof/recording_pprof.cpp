@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "recording_pprof.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <ranges>
+
+#include "output/pprof_reader.h"
+#include "recording_json.h"
+#include "symbol/reason.h"
+
+namespace sightline::cpuprof {
+namespace {
+
+namespace pprof = output::pprof;
+using output::Json;
+using stack::Function;
+
+std::unexpected<Error> malformed(std::string_view what) {
+  return fail(ErrorKind::runtime, std::string(what));
+}
+
+// The views write this for an empty name.
+std::string name_of(std::string_view label) {
+  return label == "[no name]" ? std::string() : std::string(label);
+}
+
+class PprofRecording {
+ public:
+  PprofRecording(const pprof::Profile& profile, Recording& into)
+      : profile_(profile), into_(into) {}
+
+  Status read() {
+    SL_CHECK(take_comments());
+    into_.setup().period_ns =
+        profile_.header.period_type.unit == "nanoseconds" ? 1 : 0;
+    for (const auto& location : profile_.locations) {
+      frames_.push_back(frame_of(location));
+    }
+    for (const auto& sample : profile_.samples) SL_CHECK(take_sample(sample));
+    return {};
+  }
+
+ private:
+  // The first and the last record of JSON.
+  Status take_comments() {
+    JsonReader reader(into_);
+    bool begun = false;
+    bool ended = false;
+    for (auto comment : profile_.comments) {
+      if (!comment.starts_with("#{")) continue;
+      auto record = Json::parse(comment.substr(1), nullptr, false);
+      if (record.is_discarded() || !record.is_object()) continue;
+      auto type = record.find("type");
+      if (type == record.end()) continue;
+      if (*type == "begin") {
+        SL_CHECK(reader.take_begin(record));
+        begun = true;
+      } else if (*type == "end" && begun) {
+        SL_CHECK(reader.take_span(record, true));
+        ended = true;
+      }
+    }
+    if (begun && ended) return {};
+    return malformed(
+        "a pprof profile that cpuprof has not written: it has no "
+        "record of the run");
+  }
+
+  [[nodiscard]] std::string_view file_of(
+      const pprof::Location& location) const {
+    if (!location.mapping) return "[unknown]";
+    auto file = profile_.mappings[*location.mapping].file;
+    return file.starts_with('[') ? file : file.substr(file.rfind('/') + 1);
+  }
+
+  static bool is_kernel(std::string_view file) {
+    constexpr std::string_view others[] = {"[vdso]", "[jit]", "[anon]",
+                                           "[unknown]"};
+    return file.starts_with('[') &&
+           std::ranges::find(others, file) == std::end(others);
+  }
+
+  // A frame without a name has its reason for one: "[libfoo.so: stripped]".
+  static Function function_from(std::string_view name, std::string object,
+                                bool kernel) {
+    auto colon = name.rfind(": ");
+    if (name.starts_with('[') && name.ends_with(']') && colon != name.npos) {
+      auto phrase = name.substr(colon + 2, name.size() - colon - 3);
+      auto reason = symbol::reason_of(phrase);
+      if (reason && *reason != symbol::Reason::none) {
+        return stack::unnamed_function(std::move(object), kernel, *reason);
+      }
+    }
+    return {.name = name.empty() ? "[no name]" : std::string(name),
+            .object = std::move(object),
+            .kernel = kernel};
+  }
+
+  stack::FrameId frame_of(const pprof::Location& location) {
+    auto file = file_of(location);
+    bool kernel = is_kernel(file);
+    auto object = file == "[kernel.kallsyms]" ? std::string("[kernel]")
+                                              : std::string(file);
+    Recording::Place place{.object = object,
+                           .has_address = object != "[jit]",
+                           .address = place_of(location)};
+    for (const auto& line : location.lines | std::views::reverse) {
+      const auto& from = profile_.functions[line.function];
+      auto function = function_from(from.name, object, kernel);
+      function.inlined = !place.functions.empty();
+      function.jit = object == "[jit]" || object == "[anon]";
+      function.file = from.file;
+      function.line = static_cast<std::uint32_t>(
+          std::min<std::uint64_t>(line.line, UINT32_MAX));
+      if (function.file.empty()) function.line = 0;
+      place.functions.push_back(std::move(function));
+    }
+    if (place.functions.empty()) {
+      place.functions.push_back(
+          stack::unnamed_function(object, kernel, symbol::Reason::no_symbols));
+    }
+    return into_.frame(place);
+  }
+
+  // As in JSON: in the object's file, if it has one.
+  [[nodiscard]] std::uint64_t place_of(const pprof::Location& location) const {
+    if (!location.mapping) return location.address;
+    const auto& mapping = profile_.mappings[*location.mapping];
+    return location.address - mapping.start + mapping.file_offset;
+  }
+
+  Status take_sample(const pprof::Sample& sample) {
+    stack::RowKey key;
+    std::uint64_t pid = 0;
+    std::uint64_t uid = 0;
+    std::optional<std::string> process;
+    std::string event;
+    std::string cgroup;
+    for (const auto& label : sample.labels) {
+      auto number = static_cast<std::uint64_t>(label.number);
+      if (label.key == "pid") pid = number;
+      if (label.key == "uid") uid = number;
+      if (label.key == "tid") key.tid = static_cast<std::uint32_t>(number);
+      if (label.key == "cpu") key.cpu = static_cast<std::int32_t>(number);
+      if (label.key == "process") process = name_of(label.text);
+      if (label.key == "comm")
+        key.comm = into_.profile().name(name_of(label.text));
+      if (label.key == "event") event = label.text;
+      if (label.key == "cgroup") cgroup = label.text;
+      if (label.key == "cgroup_id") key.cgroup = hexadecimal(label.text);
+    }
+    key.process = into_.process(static_cast<std::uint32_t>(pid),
+                                process.value_or(std::string()));
+    auto& entry = into_.profile().process_at(key.process);
+    entry.known = process.has_value();
+    entry.comm = process.value_or(std::string());
+    entry.uid = static_cast<std::uint32_t>(uid);
+    if (key.cgroup != 0) into_.name_cgroup(key.cgroup, cgroup);
+    const auto& events = into_.setup().events;
+    auto known = std::ranges::find(events, event);
+    if (known == events.end()) return malformed("a sample of an unknown event");
+    key.event = static_cast<std::uint32_t>(known - events.begin());
+    key.stack = stack_of(sample);
+    auto column = events.size() == 1 ? 1 : 1 + std::size_t{key.event};
+    if (column >= sample.values.size())
+      return malformed("a sample without its value");
+    into_.profile().add(key, {sample.values[0], sample.values[column]});
+    return {};
+  }
+
+  static std::uint64_t hexadecimal(std::string_view text) {
+    std::uint64_t value = 0;
+    if (text.starts_with("0x")) text.remove_prefix(2);
+    std::from_chars(text.data(), text.data() + text.size(), value, 16);
+    return value;
+  }
+
+  stack::CallTree::Node stack_of(const pprof::Sample& sample) {
+    auto node = stack::CallTree::root;
+    auto& tree = into_.profile().stacks();
+    for (auto location : sample.locations | std::views::reverse) {
+      node = tree.child(node, frames_[location]);
+    }
+    return node;
+  }
+
+  const pprof::Profile& profile_;
+  Recording& into_;
+  std::vector<stack::FrameId> frames_;  // of each location
+};
+
+}  // namespace
+
+Status read_pprof_recording(std::string_view packed, Recording& into) {
+  auto profile = SL_TRY(output::read_pprof(packed));
+  return PprofRecording(profile, into).read();
+}
+
+}  // namespace sightline::cpuprof
