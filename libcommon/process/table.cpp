@@ -288,7 +288,7 @@ Location Table::locate(const ImageKey& key, std::uint64_t address,
   auto& image = image_of(seen);
   if (!inherit_space(image)) return {.offset = address, .reason = image.reason};
   if (image.checked_ns < lost_ns_ && !recheck(key, seen, image)) {
-    return {.offset = address, .reason = Reason::mapping_changed};
+    return {.offset = address, .reason = Reason::records_lost};
   }
   auto location = image.space->locate(address, from_ns);
   if (location.mapping != nullptr) {

@@ -407,8 +407,9 @@ void Collector::append_walked(const process::ImageKey& image,
     // The leaf is where the CPU was; callers are return addresses.
     auto address = addresses[i] - (i > 0 && addresses[i] > 0 ? 1 : 0);
     located.push_back(locate_user(image, address));
+    auto reason = profile_.frames().at(located.back()).reason;
     certain =
-        profile_.frames().at(located.back()).reason != Reason::mapping_changed;
+        reason != Reason::mapping_changed && reason != Reason::records_lost;
   }
   if (certain && why != Reason::none) {
     located.push_back(frame_for(process::no_object, why, 0));

@@ -21,6 +21,7 @@ constexpr Entry entries[] = {
     {Reason::jitdump_refused, "jitdump not trusted"},
     {Reason::jitdump_clock, "jitdump with another clock"},
     {Reason::mapping_changed, "mapping changed"},
+    {Reason::records_lost, "mapping records lost"},
     {Reason::other_namespace, "outside this PID namespace"},
     {Reason::process_gone, "process exited"},
     {Reason::not_permitted, "not permitted"},

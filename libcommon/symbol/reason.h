@@ -18,6 +18,7 @@ enum class Reason : std::uint8_t {
   jitdump_refused,     // the same of a jitdump, or it is none
   jitdump_clock,       // the jitdump's times are not of CLOCK_MONOTONIC
   mapping_changed,     // the range was unmapped or reused in the meantime
+  records_lost,        // what was mapped there was lost on the way
   other_namespace,     // of a process outside the tool's PID namespace
   process_gone,        // exited before its mappings were read
   not_permitted,       // the file, or /proc of the process, may not be read

@@ -218,6 +218,19 @@ Result<std::optional<std::vector<std::uint32_t>>> Profiler::chosen_processes()
   return SL_TRY(process::select_processes(selection));
 }
 
+// Who measures a machine that leaves nothing over measures late.
+void Profiler::say_overrun() const {
+  const auto& asked = options_.common.duration_ns;
+  if (options_.common.quiet || !asked || run_.to_ns < 2 * *asked ||
+      run_.to_ns < *asked + ns_per_second) {
+    return;
+  }
+  cli::say(
+      fmt::format("cpuprof: took {} for {}: it got too little CPU time; "
+                  "nice -n -10 would give it more\n",
+                  format_duration(run_.to_ns), format_duration(*asked)));
+}
+
 // What was too large is worth a word without -v.
 void Profiler::say_left_out() const {
   auto* loader = collector_->unwinding();
@@ -499,6 +512,7 @@ Result<int> Profiler::finish(const cli::End& end) {
     SL_CHECK(report(ReportKind::final));
   }
   say_unwinding();
+  say_overrun();
   if (!options_.common.quiet) say_left_out();
   auto lost = bpf::loss_percent(run_.ledger, collector_->delivered());
   auto limit = options_.common.max_loss_percent;

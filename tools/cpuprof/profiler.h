@@ -73,6 +73,7 @@ class Profiler {
   chosen_processes() const;
   void say_unwinding() const;
   void say_left_out() const;
+  void say_overrun() const;
   void open_names();
   void say_source_problems();
   void banner() const;

@@ -35,6 +35,8 @@ std::string phrase(Reason reason) {
       return "[not mapped]";
     case Reason::mapping_changed:
       return "[mapping changed]";
+    case Reason::records_lost:
+      return "[records lost]";
     case Reason::process_gone:
       return "[process exited]";
     default:
@@ -264,7 +266,7 @@ TEST_F(TableTest, AfterALossAProcessThatIsGoneIsNotBelieved) {
   auto seen = see(image(somebody, 15));
   EXPECT_EQ(at(seen), "a");
   table_.on_lost(20);
-  EXPECT_EQ(at(seen), "[mapping changed]");
+  EXPECT_EQ(at(seen), "[records lost]");
 }
 
 TEST_F(TableTest, AnExecWhoseRecordWasLostIsNotTheImageBefore) {
@@ -285,7 +287,7 @@ TEST_F(TableTest, WhatALivingProcessHasExecutedUnseenIsAskedOfProc) {
   auto now = table_.current(second.key);
   ASSERT_NE(now.space, nullptr);
   EXPECT_EQ(table_.current(self).space, now.space) << "it is the current one";
-  EXPECT_EQ(at(first), "[mapping changed]") << "and the other has ended";
+  EXPECT_EQ(at(first), "[records lost]") << "and the other has ended";
 }
 
 // Nobody is told what it maps until it was compared.
