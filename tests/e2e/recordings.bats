@@ -89,8 +89,8 @@ has_intervals() { [ "$(grep -c '"snapshot":false' a.json)" -ge "$1" ]; }
 
 @test "--from: a file that was cut is shown as far as it goes, and said so" {
   record
-  lines=$(wc -l <a.json)
-  head -n $((lines - 1)) a.json >cut.json
+  count=$(wc -l <a.json)
+  head -n $((count - 1)) a.json >cut.json
   run -0 --separate-stderr cpuprof --from cut.json -f
   [[ "$stderr" == *"cut.json has been cut"* ]]
   diff <(folded a.folded) <(folded <(echo "$output"))
@@ -133,7 +133,7 @@ refused() {
     a.json >x.json
   cpuprof --from x.json >out.txt
   cpuprof --from x.json -f >out.folded 2>err
-  ! grep -q $'[\x1b\x07]' out.txt out.folded
+  run -1 grep -q $'[\x1b\x07]' out.txt out.folded
 }
 
 @test "--from: by what was not told apart is refused, and by what was is not" {
