@@ -52,7 +52,8 @@ class Numbers {
     while (field.next()) {
       auto place = static_cast<std::size_t>(field.tag());
       if (field.wire_type() == length_delimited) {
-        SL_CHECK(inner(field.tag(), field.get_view()));
+        const auto tag = field.tag();  // first, as in Reader::scan()
+        SL_CHECK(inner(tag, field.get_view()));
       } else if (field.wire_type() == varint && place < values_.size()) {
         values_[place] = field.get_uint64();
       } else {
@@ -227,12 +228,14 @@ Status Reader::scan() {
   auto status = guarded([&]() -> Status {
     // Of what cannot be read, where it begins.
     for (at = 0; field.next(); at = bytes.size() - field.length()) {
-      if (field.tag() == ProfileField::comment) {
+      // First: without NDEBUG protozero forgets it when the value is taken.
+      const auto tag = field.tag();
+      if (tag == ProfileField::comment) {
         SL_CHECK(scan_comments(field));
       } else if (field.wire_type() == length_delimited) {
-        SL_CHECK(scan_field(field.tag(), field.get_view()));
+        SL_CHECK(scan_field(tag, field.get_view()));
       } else if (field.wire_type() == varint) {
-        scan_number(field.tag(), field.get_int64());
+        scan_number(tag, field.get_int64());
       } else {
         field.skip();
       }

@@ -5,6 +5,7 @@
 #include <execinfo.h>
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <sys/uio.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -62,18 +63,26 @@ std::uint64_t end_of_stack() {
   return reinterpret_cast<std::uint64_t>(lowest) + size;
 }
 
+// Not memcpy: between a stack's variables there is what sanitizers watch.
+void copy_bytes(std::uint8_t* to, std::uint64_t from, std::size_t bytes) {
+  const iovec here{.iov_base = to, .iov_len = bytes};
+  const iovec there{.iov_base = reinterpret_cast<void*>(from),
+                    .iov_len = bytes};
+  auto got = ::process_vm_readv(::getpid(), &here, 1, &there, 1, 0);
+  ASSERT_EQ(got, static_cast<ssize_t>(bytes));
+}
+
 // As the kernel half does it: pieces end where pages do.
 std::uint32_t copy_pieces(std::uint8_t* to, std::uint64_t from) {
   auto end =
       std::min(from / COPY_PIECE * COPY_PIECE + COPY_BYTES, end_of_stack());
-  std::memcpy(to, reinterpret_cast<const void*>(from), end - from);
+  copy_bytes(to, from, end - from);
   return static_cast<std::uint32_t>(end - from);
 }
 
 void copy_memory(Taken& taken, std::uint64_t sp) {
   auto& record = taken.record;
-  std::memcpy(record.below, reinterpret_cast<const void*>(sp - COPY_BELOW),
-              COPY_BELOW);
+  copy_bytes(record.below, sp - COPY_BELOW, COPY_BELOW);
   record.below_count = COPY_BELOW;
   record.byte_count = copy_pieces(record.bytes, sp);
   auto done = record.byte_count;
@@ -90,8 +99,10 @@ void copy_memory(Taken& taken, std::uint64_t sp) {
   auto& record = taken.record;
   void* found[256];
   int count = ::backtrace(found, 256);
-  for (int i = 1; i < count; ++i) {
-    taken.callers.push_back(reinterpret_cast<std::uint64_t>(found[i]));
+  // Sanitizers have a frame of their own before ours.
+  auto* ours = std::find(found, found + count, __builtin_return_address(0));
+  for (auto* caller = ours; caller < found + count; ++caller) {
+    taken.callers.push_back(reinterpret_cast<std::uint64_t>(*caller));
   }
   ucontext_t context;
   ::getcontext(&context);
