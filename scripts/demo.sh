@@ -109,7 +109,8 @@ echo "A compiler, a Python program and a busy pipe are running; cpuprof looks" \
   "at them for $seconds s."
 status=0
 "${as_root[@]}" build/bin/cpuprof -o - -o "$out/cpuprof.folded" \
-  -o "$out/cpuprof.json" "$seconds" || status=$?
+  -o "$out/cpuprof.json" -o "$out/cpuprof.pb.gz" -o "$out/cpuprof.svg" \
+  "$seconds" || status=$?
 if ((status)); then
   ((EUID == 0)) || ((${#as_root[@]})) ||
     echo "There is no sudo to use here: run make demo as root." >&2
@@ -121,9 +122,11 @@ cat <<TEXT
 Written beside it:
   $out/cpuprof.folded   stacks, one a line
   $out/cpuprof.json     the whole profile, one object a line
+  $out/cpuprof.pb.gz    the same for pprof and speedscope
+  $out/cpuprof.svg      a flame graph, for any browser
 
 Next:
-  flamegraph.pl $out/cpuprof.folded > $out/cpuprof.svg
   jq 'select(.type == "end")' $out/cpuprof.json
+  build/bin/cpuprof --from $out/cpuprof.json --by pid
   sudo build/bin/cpuprof 10        the same over what this machine does now
 TEXT
