@@ -175,4 +175,9 @@ std::string format_count(std::uint64_t count) {
   return text;
 }
 
+double percent(std::uint64_t part, std::uint64_t whole) {
+  if (whole == 0) return 0;
+  return 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
 }  // namespace sightline

@@ -42,4 +42,7 @@ std::string format_bytes(std::uint64_t bytes);
 // Thousands apart: 1234567 -> `1,234,567`.
 std::string format_count(std::uint64_t count);
 
+// A part of a whole in percent; 0 of nothing.
+double percent(std::uint64_t part, std::uint64_t whole);
+
 }  // namespace sightline

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
@@ -60,6 +61,15 @@ void put_absent(Json& object, std::string_view key, std::string_view reason) {
 
 std::string hex_string(std::uint64_t value) {
   return fmt::format("{:#x}", value);
+}
+
+std::optional<std::uint64_t> parse_hex_string(std::string_view text) {
+  if (!text.starts_with("0x")) return std::nullopt;
+  std::uint64_t value = 0;
+  const auto* end = text.data() + text.size();
+  auto [at, code] = std::from_chars(text.data() + 2, end, value, 16);
+  if (code != std::errc{} || at != end) return std::nullopt;
+  return value;
 }
 
 }  // namespace sightline::output

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,5 +28,7 @@ void put_absent(Json& object, std::string_view key, std::string_view reason);
 // Addresses, cgroup ids and other full 64-bit values: 0xffffffff81000000. As a
 // number, jq and JavaScript would round them.
 std::string hex_string(std::uint64_t value);
+// The way back; nothing for what is not that.
+std::optional<std::uint64_t> parse_hex_string(std::string_view text);
 
 }  // namespace sightline::output

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "base/units.h"
+#include "stack/flame_builder.h"
 
 namespace sightline::stack {
 namespace {
@@ -78,43 +79,31 @@ class FunctionCounter {
 // Merges stacks into the tree of a flame graph.
 class GraphBuilder {
  public:
-  GraphBuilder() {
-    graph_.difference = true;
-    graph_.frames.push_back({.name = "all", .kind = FlameKind::group});
-    graph_.nodes.push_back({});
-  }
-
-  void add(std::string_view stack, std::uint64_t before, std::uint64_t after) {
-    std::uint32_t node = 0;
-    bool first = true;
-    for (auto name : split(stack, ';')) {
-      node = child(node, frame(name, std::exchange(first, false)));
+  void add(const StackChange& change) {
+    auto node = CallTree::root;
+    bool is_group = true;
+    for (auto name : split(change.stack, ';')) {
+      node = tree_.child(node, frame(name, std::exchange(is_group, false)));
     }
-    graph_.nodes[node].self += after;
-    graph_.nodes[node].before += before;
+    tree_.at(node).self += change.after;
+    tree_.at(node).before += change.before;
   }
 
-  FlameGraph take() { return std::move(graph_); }
+  FlameGraph finish() {
+    auto graph = tree_.finish();
+    graph.difference = true;
+    return graph;
+  }
 
  private:
   std::uint32_t frame(std::string_view name, bool is_group) {
-    auto key = std::pair(std::string(name), is_group);
-    auto number = static_cast<std::uint32_t>(graph_.frames.size());
-    auto [known, added] = frames_.try_emplace(std::move(key), number);
-    if (added) graph_.frames.push_back(frame_from(name, is_group));
+    auto [known, added] = frames_.try_emplace({std::string(name), is_group}, 0);
+    if (added) known->second = tree_.add_frame(frame_from(name, is_group));
     return known->second;
   }
 
-  std::uint32_t child(std::uint32_t parent, std::uint32_t frame) {
-    auto number = static_cast<std::uint32_t>(graph_.nodes.size());
-    auto [known, added] = children_.try_emplace({parent, frame}, number);
-    if (added) graph_.nodes.push_back({.parent = parent, .frame = frame});
-    return known->second;
-  }
-
-  FlameGraph graph_;
+  FlameBuilder tree_;
   std::map<std::pair<std::string, bool>, std::uint32_t> frames_;
-  std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> children_;
 };
 
 std::uint64_t count_in(const FoldedProfile& profile, const std::string& stack) {
@@ -177,18 +166,27 @@ std::uint64_t scaled(std::uint64_t count, std::uint64_t before,
       std::llround(std::min(static_cast<double>(count) * ratio, most)));
 }
 
+std::vector<StackChange> stack_changes(const FoldedProfile& before,
+                                       const FoldedProfile& after) {
+  std::set<std::string_view> stacks;
+  for (const auto* side : {&before, &after}) {
+    for (const auto& [stack, count] : side->stacks) stacks.insert(stack);
+  }
+  std::vector<StackChange> changes;
+  for (auto stack : stacks) {
+    const std::string key(stack);
+    changes.push_back({stack,
+                       scaled(count_in(before, key), before.total, after.total),
+                       count_in(after, key)});
+  }
+  return changes;
+}
+
 FlameGraph difference_graph(const FoldedProfile& before,
                             const FoldedProfile& after) {
-  std::set<std::string> stacks;
-  for (const auto& [stack, count] : before.stacks) stacks.insert(stack);
-  for (const auto& [stack, count] : after.stacks) stacks.insert(stack);
   GraphBuilder builder;
-  for (const auto& stack : stacks) {
-    builder.add(stack,
-                scaled(count_in(before, stack), before.total, after.total),
-                count_in(after, stack));
-  }
-  return builder.take();
+  for (const auto& change : stack_changes(before, after)) builder.add(change);
+  return builder.finish();
 }
 
 }  // namespace sightline::stack

@@ -57,6 +57,17 @@ inline constexpr double noise_deviations = 3.3;
 std::uint64_t scaled(std::uint64_t count, std::uint64_t before,
                      std::uint64_t after);
 
+// A stack of either side, the earlier count at the length of the later one.
+struct StackChange {
+  std::string_view stack;  // of one of the profiles
+  std::uint64_t before = 0;
+  std::uint64_t after = 0;
+};
+
+// In the order of their texts.
+std::vector<StackChange> stack_changes(const FoldedProfile& before,
+                                       const FoldedProfile& after);
+
 // Both in one picture: nodes as wide as after, or before; red grew.
 output::FlameGraph difference_graph(const FoldedProfile& before,
                                     const FoldedProfile& after);

@@ -4,6 +4,8 @@
 #include <string>
 #include <unordered_map>
 
+#include "stack/flame_builder.h"
+
 namespace sightline::stack {
 namespace {
 
@@ -18,60 +20,45 @@ FlameKind kind_of(const Function& function) {
   return function.jit ? FlameKind::generated : FlameKind::user;
 }
 
-FlameFrame frame_of(const Function& function) {
+FlameFrame frame_from(const Function& function) {
   return {.name = name_with_place(function),
           .object = function.object,
           .kind = kind_of(function),
           .reason = std::string(symbol::text(function.reason))};
 }
 
-// Numbers frames as they come: labels and functions have numbers of their own.
+// Labels and functions have numbers of their own.
 class Builder {
  public:
-  explicit Builder(const Names& names) : names_(names) {
-    graph_.frames.push_back({.name = "all", .kind = FlameKind::group});
-    graph_.nodes.emplace_back();
-  }
+  explicit Builder(const Names& names) : names_(names) {}
 
   void add(const Labels& labels, const std::vector<FunctionId>& functions,
            std::uint64_t count) {
     auto node = CallTree::root;
-    for (const auto& label : labels) node = child(node, label_frame(label));
-    for (auto id : functions) node = child(node, function_frame(id));
-    auto& self = graph_.nodes[node].self;
+    for (const auto& label : labels) node = tree_.child(node, frame_of(label));
+    for (auto id : functions) node = tree_.child(node, frame_of(id));
+    auto& self = tree_.at(node).self;
     self = output::add_saturated(self, count);
   }
-  FlameGraph finish() { return std::move(graph_); }
+  FlameGraph finish() { return tree_.finish(); }
 
  private:
-  // A tree numbers its nodes as they come, and parents come first.
-  CallTree::Node child(CallTree::Node parent, std::uint32_t frame) {
-    auto node = tree_.child(parent, frame);
-    if (node == graph_.nodes.size()) {
-      graph_.nodes.push_back({.parent = parent, .frame = frame});
-    }
-    return node;
-  }
-  std::uint32_t label_frame(const std::string& label) {
-    auto [at, added] = labels_.try_emplace(label, next_frame());
+  std::uint32_t frame_of(const std::string& label) {
+    auto [at, added] = labels_.try_emplace(label, 0);
     if (added) {
-      graph_.frames.push_back({.name = label.empty() ? "[no name]" : label,
-                               .kind = FlameKind::group});
+      at->second = tree_.add_frame({.name = label.empty() ? "[no name]" : label,
+                                    .kind = FlameKind::group});
     }
     return at->second;
   }
-  std::uint32_t function_frame(FunctionId id) {
-    auto [at, added] = functions_.try_emplace(id, next_frame());
-    if (added) graph_.frames.push_back(frame_of(names_.function(id)));
+  std::uint32_t frame_of(FunctionId id) {
+    auto [at, added] = functions_.try_emplace(id, 0);
+    if (added) at->second = tree_.add_frame(frame_from(names_.function(id)));
     return at->second;
-  }
-  [[nodiscard]] std::uint32_t next_frame() const {
-    return static_cast<std::uint32_t>(graph_.frames.size());
   }
 
   const Names& names_;
-  FlameGraph graph_;
-  CallTree tree_;
+  FlameBuilder tree_;
   std::unordered_map<std::string, std::uint32_t> labels_;
   std::unordered_map<FunctionId, std::uint32_t> functions_;
 };

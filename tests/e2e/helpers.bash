@@ -127,3 +127,15 @@ restore_sysctls() {
     rm "$saved"
   done
 }
+
+# A program whose calls are inlined, each on a line of its own.
+inlining_c() {
+  cat <<'C'
+static volatile unsigned long sink;
+#define INLINE static inline __attribute__((always_inline))
+INLINE void inner(int n) { for (int i = 0; i < n; ++i) sink = sink * 31 + i; }
+INLINE void middle(int n) { inner(n); inner(n); }
+__attribute__((noinline, noclone)) static void outer(int n) { middle(n); }
+int main(void) { for (int i = 0; i < 5000; ++i) outer(sink ? 100000 : 100001); }
+C
+}

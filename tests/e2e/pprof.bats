@@ -182,17 +182,6 @@ addresses_are_mapped() {
   grep -qE "^Showing nodes accounting for $ours, 100% of $ours total" top
 }
 
-inlining_c() {
-  cat <<'C'
-static volatile unsigned long sink;
-#define INLINE static inline __attribute__((always_inline))
-INLINE void inner(int n) { for (int i = 0; i < n; ++i) sink = sink * 31 + i; }
-INLINE void middle(int n) { inner(n); inner(n); }
-__attribute__((noinline, noclone)) static void outer(int n) { middle(n); }
-int main(void) { for (int i = 0; i < 3000; ++i) outer(sink ? 100000 : 100001); }
-C
-}
-
 @test "inlined functions and lines" {
   inlining_c >code.c
   gcc -O2 -g -o code code.c

@@ -41,17 +41,6 @@ JS
   cpuprof -q -F 999 -f -- node fibonacci.js | grep -q '\[jit: [^;]*perf map\]_\[j\]'
 }
 
-inlining_c() {
-  cat <<'C'
-static volatile unsigned long sink;
-#define INLINE static inline __attribute__((always_inline))
-INLINE void inner(int n) { for (int i = 0; i < n; ++i) sink = sink * 31 + i; }
-INLINE void middle(int n) { inner(n); inner(n); }
-__attribute__((noinline, noclone)) static void outer(int n) { middle(n); }
-int main(void) { for (int i = 0; i < 5000; ++i) outer(sink ? 100000 : 100001); }
-C
-}
-
 @test "--inline and --line: each call and its place, in every format" {
   inlining_c >code.c
   gcc -O2 -g -fno-omit-frame-pointer -o code code.c

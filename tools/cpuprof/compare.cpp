@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include "base/text.h"
 #include "base/units.h"
@@ -26,12 +25,6 @@ using output::Format;
 using output::Sink;
 using stack::FoldedProfile;
 using stack::FunctionChange;
-
-double percent(std::uint64_t part, std::uint64_t whole) {
-  return whole == 0
-             ? 0
-             : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
-}
 
 // One of the two weights of a function, on both sides.
 struct Weight {
@@ -132,19 +125,9 @@ class Comparison {
 
   // As flamegraph.pl takes them: the earlier count at the length of the later.
   Status write_folded(Sink& sink) const {
-    std::set<std::string_view> stacks;
-    for (const auto* side : {&before_, &after_}) {
-      for (const auto& [stack, count] : side->stacks) stacks.insert(stack);
-    }
-    auto count_in = [](const FoldedProfile& profile, std::string_view stack) {
-      auto at = profile.stacks.find(std::string(stack));
-      return at == profile.stacks.end() ? 0 : at->second;
-    };
-    for (auto stack : stacks) {
-      auto earlier =
-          stack::scaled(count_in(before_, stack), before_.total, after_.total);
-      SL_CHECK(sink.write(
-          fmt::format("{} {} {}\n", stack, earlier, count_in(after_, stack))));
+    for (const auto& change : stack::stack_changes(before_, after_)) {
+      SL_CHECK(sink.write(fmt::format("{} {} {}\n", change.stack, change.before,
+                                      change.after)));
     }
     return {};
   }

@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "symbol/kernel_symbols.h"
 
 namespace sightline::cpuprof {
@@ -62,12 +65,22 @@ stack::FrameId Recording::frame(const Place& place) {
   return known->second;
 }
 
-stack::ProcessId Recording::process(std::uint32_t pid,
-                                    const std::string& comm) {
-  auto [at, added] = processes_.try_emplace({pid, comm}, 0);
+stack::ProcessId Recording::process(const Who& who) {
+  auto comm = who.comm.value_or(std::string());
+  auto [at, added] = processes_.try_emplace({who.pid, comm}, 0);
   // Their start is not told: one number with two names is two processes.
-  if (added) at->second = profile_.process(pid, processes_.size());
+  if (added) at->second = profile_.process(who.pid, processes_.size());
+  auto& process = profile_.process_at(at->second);
+  process.known = who.comm.has_value();
+  process.comm = std::move(comm);
+  process.uid = who.uid;
   return at->second;
+}
+
+std::optional<std::uint32_t> Recording::event(std::string_view name) const {
+  auto at = std::ranges::find(setup_.events, name);
+  if (at == setup_.events.end()) return std::nullopt;
+  return static_cast<std::uint32_t>(at - setup_.events.begin());
 }
 
 Measurement Recording::measurement() const {

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -36,8 +38,17 @@ class Recording {
   };
   stack::FrameId frame(const Place& place);
 
-  // The process of that number and name.
-  stack::ProcessId process(std::uint32_t pid, const std::string& comm);
+  // A process is told by its number and its name, which is not known of every
+  // one.
+  struct Who {
+    std::uint32_t pid = 0;
+    std::uint32_t uid = 0;
+    std::optional<std::string> comm = {};
+  };
+  stack::ProcessId process(const Who& who);
+
+  // The number of an event of setup(), if it is one.
+  [[nodiscard]] std::optional<std::uint32_t> event(std::string_view name) const;
 
   void name_cgroup(std::uint64_t id, std::string path) {
     cgroups_.insert_or_assign(id, std::move(path));

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -60,13 +59,8 @@ Result<std::string> text(const Json& record, std::string_view key) {
 }
 
 Result<std::uint64_t> hexadecimal(const Json& record, std::string_view key) {
-  auto written = SL_TRY(text(record, key));
-  std::uint64_t value = 0;
-  const auto* end = written.data() + written.size();
-  if (written.starts_with("0x")) {
-    auto [at, code] = std::from_chars(written.data() + 2, end, value, 16);
-    if (code == std::errc{} && at == end) return value;
-  }
+  auto value = output::parse_hex_string(SL_TRY(text(record, key)));
+  if (value) return *value;
   return malformed(fmt::format("\"{}\" is no hexadecimal number", key));
 }
 
@@ -223,16 +217,14 @@ Result<stack::CallTree::Node> JsonReader::stack_of(const Json& frames) {
 Status JsonReader::take_stack(const Json& record) {
   if (is_snapshot_) rows_.clear();  // these are the same again
   is_snapshot_ = false;
-  const auto& setup = into_.setup();
   stack::RowKey key;
-  auto pid = SL_TRY(number(record, "pid"));
-  bool known = find(record, "process") != nullptr;
-  auto process = known ? SL_TRY(text(record, "process")) : std::string();
-  key.process = into_.process(static_cast<std::uint32_t>(pid), process);
-  auto& entry = into_.profile().process_at(key.process);
-  entry.known = known;
-  entry.comm = process;
-  entry.uid = static_cast<std::uint32_t>(SL_TRY(number_or_0(record, "uid")));
+  Recording::Who who{
+      .pid = static_cast<std::uint32_t>(SL_TRY(number(record, "pid"))),
+      .uid = static_cast<std::uint32_t>(SL_TRY(number_or_0(record, "uid")))};
+  if (find(record, "process") != nullptr) {
+    who.comm = SL_TRY(text(record, "process"));
+  }
+  key.process = into_.process(who);
   key.comm = into_.profile().name(SL_TRY(text(record, "comm")));
   key.tid = static_cast<std::uint32_t>(SL_TRY(number_or_0(record, "tid")));
   if (find(record, "cpu") != nullptr) {
@@ -242,10 +234,11 @@ Status JsonReader::take_stack(const Json& record) {
     key.cgroup = SL_TRY(hexadecimal(record, "cgroup_id"));
     into_.name_cgroup(key.cgroup, SL_TRY(text(record, "cgroup")));
   }
-  auto event = std::ranges::find(setup.events, SL_TRY(text(record, "event")));
-  if (event == setup.events.end())
+  auto event = into_.event(SL_TRY(text(record, "event")));
+  if (!event) {
     return malformed("an event that is not among those of \"begin\"");
-  key.event = static_cast<std::uint32_t>(event - setup.events.begin());
+  }
+  key.event = *event;
   const auto* frames = find(record, "frames");
   if (frames == nullptr || !frames->is_array() ||
       frames->size() > most_functions) {

@@ -4,9 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <ranges>
 
 #include "output/pprof_reader.h"
@@ -134,50 +132,53 @@ class PprofRecording {
     return location.address - mapping.start + mapping.file_offset;
   }
 
-  Status take_sample(const pprof::Sample& sample) {
-    stack::RowKey key;
-    std::uint64_t pid = 0;
-    std::uint64_t uid = 0;
-    std::optional<std::string> process;
-    std::string event;
-    std::string cgroup;
+  // What the labels tell of a sample.
+  struct Labels {
+    stack::RowKey key = {};
+    Recording::Who who = {};
+    std::string_view event = {};
+    std::string_view cgroup = {};
+  };
+  Labels labels_of(const pprof::Sample& sample) {
+    Labels found;
+    auto& key = found.key;
     for (const auto& label : sample.labels) {
-      auto number = static_cast<std::uint64_t>(label.number);
-      if (label.key == "pid") pid = number;
-      if (label.key == "uid") uid = number;
-      if (label.key == "tid") key.tid = static_cast<std::uint32_t>(number);
+      auto number = static_cast<std::uint32_t>(label.number);
+      if (label.key == "pid") found.who.pid = number;
+      if (label.key == "uid") found.who.uid = number;
+      if (label.key == "process") found.who.comm = name_of(label.text);
+      if (label.key == "tid") key.tid = number;
       if (label.key == "cpu") key.cpu = static_cast<std::int32_t>(number);
-      if (label.key == "process") process = name_of(label.text);
-      if (label.key == "comm")
+      if (label.key == "comm") {
         key.comm = into_.profile().name(name_of(label.text));
-      if (label.key == "event") event = label.text;
-      if (label.key == "cgroup") cgroup = label.text;
-      if (label.key == "cgroup_id") key.cgroup = hexadecimal(label.text);
+      }
+      if (label.key == "event") found.event = label.text;
+      if (label.key == "cgroup") found.cgroup = label.text;
+      if (label.key == "cgroup_id") {
+        key.cgroup = output::parse_hex_string(label.text).value_or(0);
+      }
     }
-    key.process = into_.process(static_cast<std::uint32_t>(pid),
-                                process.value_or(std::string()));
-    auto& entry = into_.profile().process_at(key.process);
-    entry.known = process.has_value();
-    entry.comm = process.value_or(std::string());
-    entry.uid = static_cast<std::uint32_t>(uid);
-    if (key.cgroup != 0) into_.name_cgroup(key.cgroup, cgroup);
-    const auto& events = into_.setup().events;
-    auto known = std::ranges::find(events, event);
-    if (known == events.end()) return malformed("a sample of an unknown event");
-    key.event = static_cast<std::uint32_t>(known - events.begin());
-    key.stack = stack_of(sample);
-    auto column = events.size() == 1 ? 1 : 1 + std::size_t{key.event};
-    if (column >= sample.values.size())
-      return malformed("a sample without its value");
-    into_.profile().add(key, {sample.values[0], sample.values[column]});
-    return {};
+    return found;
   }
 
-  static std::uint64_t hexadecimal(std::string_view text) {
-    std::uint64_t value = 0;
-    if (text.starts_with("0x")) text.remove_prefix(2);
-    std::from_chars(text.data(), text.data() + text.size(), value, 16);
-    return value;
+  Status take_sample(const pprof::Sample& sample) {
+    auto labels = labels_of(sample);
+    auto& key = labels.key;
+    key.process = into_.process(labels.who);
+    if (key.cgroup != 0) {
+      into_.name_cgroup(key.cgroup, std::string(labels.cgroup));
+    }
+    auto event = into_.event(labels.event);
+    if (!event) return malformed("a sample of an unknown event");
+    key.event = *event;
+    key.stack = stack_of(sample);
+    bool one_event = into_.setup().events.size() == 1;
+    auto column = one_event ? 1 : 1 + std::size_t{key.event};
+    if (column >= sample.values.size()) {
+      return malformed("a sample without its value");
+    }
+    into_.profile().add(key, {sample.values[0], sample.values[column]});
+    return {};
   }
 
   stack::CallTree::Node stack_of(const pprof::Sample& sample) {

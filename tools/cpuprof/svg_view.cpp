@@ -12,12 +12,6 @@
 namespace sightline::cpuprof {
 namespace {
 
-double percent(std::uint64_t part, std::uint64_t whole) {
-  return whole == 0
-             ? 0
-             : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
-}
-
 // 2026-11-22 15:00:37 UTC
 std::string start_of(const Measurement& measurement) {
   auto text = format_rfc3339(measurement.setup.start_realtime_ns +

@@ -23,12 +23,6 @@ constexpr std::size_t stacks_shown = 3;
 constexpr std::size_t frames_shown = 12;
 constexpr std::size_t least_name = 30;  // columns of a frame, with its indent
 
-double percent(std::uint64_t part, std::uint64_t whole) {
-  return whole == 0
-             ? 0
-             : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
-}
-
 std::string share(const Counts& part, const Counts& whole) {
   return fmt::format("{:.1f}", percent(part.sum, whole.sum));
 }

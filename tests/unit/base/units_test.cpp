@@ -163,5 +163,11 @@ TEST(FormatCount, SetsThousandsApart) {
   EXPECT_EQ(format_count(most), "18,446,744,073,709,551,615");
 }
 
+TEST(Percent, IsNothingOfNothing) {
+  EXPECT_EQ(percent(1, 4), 25);
+  EXPECT_EQ(percent(3, 2), 150);
+  EXPECT_EQ(percent(5, 0), 0);
+}
+
 }  // namespace
 }  // namespace sightline

@@ -76,5 +76,15 @@ TEST(HexString, KeepsAll64Bits) {
   EXPECT_EQ(hex_string(0xffffffff81000000), "0xffffffff81000000");
 }
 
+TEST(HexString, LeadsBackToItsNumber) {
+  for (std::uint64_t value : {0UL, 255UL, ~0UL}) {
+    EXPECT_EQ(parse_hex_string(hex_string(value)), value);
+  }
+  for (const auto* text :
+       {"", "0x", "ff", "0xg", "0x1 ", "0x10000000000000000"}) {
+    EXPECT_FALSE(parse_hex_string(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace sightline::output
