@@ -11,6 +11,7 @@
 #include "ring.h"
 #include "scratch.h"
 #include "task.h"
+#include "unwind_cache.h"
 #include "user_registers.h"
 
 const volatile __u32 unwind_mode = UNWIND_MODE_FP;
@@ -50,6 +51,13 @@ struct {
   __type(key, __u32);
   __type(value, struct unwind_space);
 } unwind_spaces SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, UNWIND_CACHE_ENTRIES);
+  __type(key, __u32);
+  __type(value, __u64);
+} unwind_cache SEC(".maps");
 
 // User space raises it when it was not told what processes do (side-band
 // records were lost): what it has published before may be wrong.
@@ -116,8 +124,8 @@ __noinline int unwind_enter_mapping(__u32 level) {
 }
 
 // The rule of an address of the object; no rows where nothing is known of it.
-static __always_inline __u32 rule_at(const struct unwind_object *object,
-                                     __u64 address) {
+static __always_inline __u32 search_rule(const struct unwind_object *object,
+                                         __u64 address) {
   __u64 page = (address >> UNWIND_PAGE_BITS) - object->first_page;
   if (page >= object->page_count) return UNWIND_RULE_NO_ROWS;
   __u64 word = object->pages_word + 2 * page;
@@ -129,6 +137,21 @@ static __always_inline __u32 rule_at(const struct unwind_object *object,
   if (!block) return UNWIND_RULE_NO_ROWS;
   return unwind_row_rule(
       unwind_search_rows(block, (__u32)entry, entry >> 32, address & 0xffff));
+}
+
+static __always_inline __u32 rule_at(const struct unwind_object *object,
+                                     __u64 address) {
+  __u64 key = unwind_cache_key(object->serial, address);
+  __u32 index = unwind_cache_index(key);
+  volatile __u64 *cached = NULL;
+  if (unwind_can_be_cached(object->serial, address)) {
+    cached = bpf_map_lookup_elem(&unwind_cache, &index);
+  }
+  __u64 entry = cached ? *cached : 0;
+  if (unwind_cache_holds(entry, key)) return unwind_cache_rule(entry);
+  __u32 rule = search_rule(object, address);
+  if (cached) *cached = unwind_cache_entry(key, rule);
+  return rule;
 }
 
 __noinline int unwind_follow(__u32 level, __u32 number) {

@@ -131,6 +131,8 @@ struct unwind_object {
   __u32 page_count;
   __u32 first_page;  // address >> UNWIND_PAGE_BITS
   __u32 state;
+  __u32 serial;  // of its rows: never another's, 0 for none
+  __u32 reserved;
 };
 
 // An executable mapping; addresses in an object are offsets in its file, which
@@ -216,7 +218,7 @@ static inline __u64 unwind_search_mappings(const __u32 *block, __u64 first,
 
 UNWIND_ASSERT(sizeof(struct unwind_page) == 8, "no padding");
 UNWIND_ASSERT(sizeof(struct unwind_rule) == 20, "no padding");
-UNWIND_ASSERT(sizeof(struct unwind_object) == 16, "no padding");
+UNWIND_ASSERT(sizeof(struct unwind_object) == 24, "no padding");
 UNWIND_ASSERT(sizeof(struct unwind_mapping) == 4 * UNWIND_MAPPING_WORDS,
               "no padding");
 UNWIND_ASSERT(sizeof(struct unwind_space) == 32, "no padding");

@@ -10,6 +10,7 @@
 #include <array>
 #include <csignal>
 #include <cstdlib>
+#include <expected>
 #include <utility>
 
 #include "base/file.h"
@@ -88,22 +89,23 @@ std::string search_path() {
   return path != nullptr ? path : "/bin:/usr/bin";
 }
 
-// 0 or an errno. A directory that may not be searched has nothing for us, as
-// shells see it; execvp would call that EACCES.
-int search_error(const std::string& name) {
-  if (name.empty()) return ENOENT;
+// The file, or an errno. A directory that may not be searched has nothing for
+// us, as shells see it; execvp would call that EACCES.
+std::expected<std::string, int> search(const std::string& name) {
+  if (name.empty()) return std::unexpected(ENOENT);
   if (name.find('/') != std::string::npos) {
-    return may(name, X_OK) ? 0 : errno;
+    if (may(name, X_OK)) return name;
+    return std::unexpected(errno);
   }
   int err = ENOENT;
   auto path = search_path();
   for (auto directory : split(path, ':')) {
     auto place = directory.empty() ? "." : std::string(directory);
     auto file = place + "/" + name;
-    if (may(file, X_OK)) return 0;
+    if (may(file, X_OK)) return file;
     if (may(file, F_OK)) err = EACCES;
   }
-  return err;
+  return std::unexpected(err);
 }
 
 }  // namespace
@@ -117,10 +119,10 @@ Error cannot_run(const std::string& name, int err) {
   return fail_errno(std::move(what), err).error();
 }
 
-Status find_command(const std::string& name) {
-  int err = search_error(name);
-  if (err == 0) return {};
-  return std::unexpected(cannot_run(name, err));
+Result<std::string> find_command(const std::string& name) {
+  auto found = search(name);
+  if (found) return *std::move(found);
+  return std::unexpected(cannot_run(name, found.error()));
 }
 
 Result<Command> Command::spawn(const std::vector<std::string>& arguments) {

@@ -13,10 +13,10 @@
 
 namespace sightline::cli {
 
-// Whether the command could be started, looked for along PATH as shells do.
-// Fails with errno; exec_failure() is the status for it. For the checks
-// before anything is opened: the exec itself may still be refused.
-Status find_command(const std::string& name);
+// The path of the file that the command would be, looked for along PATH as
+// shells do. Fails with errno; exec_failure() is the status for it. For the
+// checks before anything is opened: the exec itself may still be refused.
+Result<std::string> find_command(const std::string& name);
 
 // 127 when a command is not there, 126 when it is not executable (`err` is
 // what exec gave), as shells have it.

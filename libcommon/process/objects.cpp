@@ -14,6 +14,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "base/confined.h"
@@ -201,6 +203,24 @@ ObjectId Objects::intern(const MappedFile& file) {
   return id;
 }
 
+// What the mapping will say: the path from our root as d_path() has it. Where
+// the file system hides its device (see hides_device) the two do not meet.
+ObjectId Objects::intern_file(UniqueFd fd) {
+  struct stat info{};
+  std::error_code error;
+  auto link = fmt::format("/proc/self/fd/{}", fd.get());
+  auto path = std::filesystem::read_symlink(link, error);
+  if (error || ::fstat(fd.get(), &info) != 0) return no_object;
+  auto id = intern({.major = major(info.st_dev),
+                    .minor = minor(info.st_dev),
+                    .inode = info.st_ino,
+                    .path = path});
+  if (id < first_file_object) return no_object;
+  auto& entry = entries_[id];
+  if (!entry.fd && room_for_another()) take(entry, std::move(fd));
+  return id;
+}
+
 bool Objects::is_generated(ObjectId id) const {
   return entries_[id].is_memory && !entries_[id].is_program;
 }
@@ -240,6 +260,12 @@ void Objects::capture(ObjectId id, std::uint32_t pid, std::uint64_t start,
   auto fd = open_through_mapping(entry.file, pid, start, end);
   if (!fd) fd = open_through_path(entry.file, entry.root, entry.reason);
   if (fd) take(entry, std::move(fd));
+}
+
+bool Objects::attach(ObjectId id, UniqueFd fd) {
+  if (!room_for_another()) return false;
+  entries_[id].seen_ns = realtime_ns();
+  return take(entries_[id], std::move(fd));
 }
 
 UniqueFd Objects::Opened::take() {

@@ -59,6 +59,10 @@ class Objects {
   // generation is not told, the one that was mapped last under that name.
   ObjectId intern(const MappedFile& file);
 
+  // The object of a regular file that nobody has mapped yet, as a process that
+  // sees our own root will map it. no_object where that cannot be told.
+  ObjectId intern_file(UniqueFd fd);
+
   // Memory that has a name but is no program: a memfd and the like, where some
   // runtimes put the code that they generate. Known once it was captured.
   [[nodiscard]] bool is_generated(ObjectId id) const;
@@ -77,6 +81,10 @@ class Objects {
   // ago.
   void capture(ObjectId id, std::uint32_t pid, std::uint64_t start,
                std::uint64_t end, const Root& root = nullptr);
+
+  // This is the object's file, as somebody knows who did not find it through a
+  // process. False when as many are open as may be.
+  bool attach(ObjectId id, UniqueFd fd);
 
   // The file is one that its process appends to while it is mapped (a jitdump):
   // that it was written to later says nothing.

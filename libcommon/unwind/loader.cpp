@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/units.h"
 #include "process/proc.h"
+#include "unwind/program_files.h"
 
 namespace sightline::unwind {
 namespace {
@@ -45,7 +46,7 @@ std::vector<Running> running_processes(std::uint64_t deadline_ns) {
 
 Result<std::unique_ptr<Loader>> Loader::open(Store store, process::Table& table,
                                              process::Objects& objects) {
-  std::unique_ptr<Loader> loader(new Loader(std::move(store), table));
+  std::unique_ptr<Loader> loader(new Loader(std::move(store), table, objects));
   loader->rows_.emplace(SL_TRY(ObjectRows::open(loader->store_, objects)));
   loader->spaces_.emplace(loader->store_, *loader->rows_, table, objects);
   return loader;
@@ -55,6 +56,20 @@ Status Loader::load(std::span<const std::uint32_t> pids,
                     std::uint64_t deadline_ns) {
   unvisited_.assign(pids.begin(), pids.end());
   return visit_until(deadline_ns);
+}
+
+Result<std::vector<std::string>> Loader::load_program(
+    const std::string& path, std::uint64_t deadline_ns) {
+  std::vector<std::string> names;
+  for (auto& file : open_program_files(path)) {
+    auto object = objects_.intern_file(std::move(file));
+    if (object == process::no_object) continue;
+    names.emplace_back(objects_.name(object));
+    // Rows outlive their last user by half a minute; it will map them before.
+    rows_->release(SL_TRY(rows_->use(object)));
+  }
+  SL_CHECK(rows_->build_waiting(deadline_ns));
+  return names;
 }
 
 Status Loader::load_all(std::uint64_t deadline_ns) {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/error.h"
@@ -31,6 +32,12 @@ class Loader {
   // what takes longer than until `deadline_ns` (CLOCK_MONOTONIC), which is
   // loaded while the tool runs. Takes longer than that by one object.
   Status load(std::span<const std::uint32_t> pids, std::uint64_t deadline_ns);
+
+  // A program that is to be executed, by its path: its file's rows and those of
+  // the libraries that it needs are in place when it returns, and are kept for
+  // a while. The deadline as above. Returns the names of what was found.
+  Result<std::vector<std::string>> load_program(const std::string& path,
+                                                std::uint64_t deadline_ns);
 
   // What runs now, busiest first. Whatever is not in place at `deadline_ns`
   // (CLOCK_MONOTONIC) is loaded while the tool runs. Takes longer than that by
@@ -77,8 +84,8 @@ class Loader {
   [[nodiscard]] const Store& store() const { return store_; }
 
  private:
-  Loader(Store store, process::Table& table)
-      : store_(std::move(store)), table_(table) {}
+  Loader(Store store, process::Table& table, process::Objects& objects)
+      : store_(std::move(store)), table_(table), objects_(objects) {}
 
   Status visit_until(std::uint64_t deadline_ns);
   Status visit_next(std::uint64_t applied_ns);
@@ -86,6 +93,7 @@ class Loader {
 
   Store store_;
   process::Table& table_;
+  process::Objects& objects_;
   std::optional<ObjectRows> rows_;
   std::optional<Spaces> spaces_;
   std::deque<std::uint32_t> unvisited_;  // processes that ran at the start

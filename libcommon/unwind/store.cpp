@@ -202,10 +202,14 @@ Result<bool> Store::publish(std::uint32_t id, const Rows& rows) {
     SL_CHECK(set_state(id, UNWIND_LEFT_OUT));
     return false;
   }
+  // Stays at the highest, which nobody keeps anything by (unwind_cache.h).
+  if (last_serial_ < UINT32_MAX) ++last_serial_;
   unwind_object published{.pages_word = table->word,
                           .page_count = static_cast<__u32>(pages.size()),
                           .first_page = rows.first_page,
-                          .state = UNWIND_PENDING};
+                          .state = UNWIND_PENDING,
+                          .serial = last_serial_,
+                          .reserved = 0};
   SL_CHECK(put_object(id, published));
   published.state = rows.is_go ? UNWIND_LOADED_GO : UNWIND_LOADED;
   SL_CHECK(put_object(id, published));

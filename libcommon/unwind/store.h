@@ -134,6 +134,7 @@ class Store {
   std::unordered_map<std::uint32_t, Object> objects_;
   std::vector<std::uint32_t> free_ids_;
   std::uint32_t next_id_ = 0;
+  std::uint32_t last_serial_ = 0;
   std::map<RuleBytes, std::uint32_t> rules_;
   std::uint64_t rows_ = 0;
   std::uint64_t spaces_refused_ = 0;

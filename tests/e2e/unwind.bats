@@ -115,6 +115,13 @@ in_stubs() {
   judge sorting
 }
 
+@test "unwind: a command, whose rows are in place before it runs" {
+  cpuprof -v -d 1 -o out.json -- "$workloads/late_library" 400 100 >/dev/null 2>log
+  grep -E "in place for the command: late_library, ld-linux[^,]*, libc\.so" log
+  cpuprof -v -d 1 --unwind fp -o out.json -- true 2>log
+  [ "$(grep -c "in place for" log)" -eq 0 ]
+}
+
 @test "unwind: the whole machine, with a process that runs and one that starts" {
   background "$workloads/sorting" 100000 >truth
   until_true grep -q chain truth

@@ -185,6 +185,7 @@ Status Profiler::open_unwinding() {
   SL_CHECK(sampling_->follow_images());
   auto& loader = *collector_->unwinding();
   const auto now = monotonic_ns();
+  if (command_) SL_CHECK(load_command(now + load_chosen_ns));
   if (auto chosen = SL_TRY(chosen_processes())) {
     SL_CHECK(loader.load(*chosen, now + load_chosen_ns));
   } else {
@@ -192,6 +193,16 @@ Status Profiler::open_unwinding() {
         std::max(open_ns_ + load_until_ns, now + load_at_least_ns)));
   }
   say_unwinding();
+  return {};
+}
+
+Status Profiler::load_command(std::uint64_t deadline_ns) {
+  auto path = cli::find_command(options_.command[0]);
+  if (!path) return {};  // the exec will say so
+  auto names =
+      SL_TRY(collector_->unwinding()->load_program(*path, deadline_ns));
+  note(fmt::format("unwinding: in place for the command: {}",
+                   fmt::join(names, ", ")));
   return {};
 }
 

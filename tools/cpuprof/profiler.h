@@ -69,6 +69,7 @@ class Profiler {
   void add_idle_samples(int cpu, std::uint64_t all);
   void note(const std::string& text) const;
   Status open_unwinding();
+  Status load_command(std::uint64_t deadline_ns);
   [[nodiscard]] Result<std::optional<std::vector<std::uint32_t>>>
   chosen_processes() const;
   void say_unwinding() const;

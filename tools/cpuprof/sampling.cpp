@@ -116,7 +116,7 @@ void Sampling::configure_unwinding(const cli::CommonOptions& common) {
   if (mode() == UNWIND_MODE_COPY) bpf::set_max_entries(maps.ring, copies_ring);
   if (rows) return;
   for (auto* map : {maps.unwind_store, maps.unwind_objects, maps.unwind_rules,
-                    maps.unwind_spaces}) {
+                    maps.unwind_spaces, maps.unwind_cache}) {
     bpf::set_max_entries(map, 1);
   }
 }

@@ -200,6 +200,15 @@ TEST_F(ObjectFiles, CapturedFromALivingMappingOutliveTheirDeletion) {
   EXPECT_EQ(content(objects_.open(id).fd), "\xc3 machine code");
 }
 
+TEST_F(ObjectFiles, AFileThatIsOpenBecomesWhatItsMappingWillBe) {
+  auto path = write("a", "first");
+  auto id = objects_.intern_file(UniqueFd(::open(path.c_str(), O_RDONLY)));
+  EXPECT_EQ(id, objects_.intern(file_at(path)));
+  fs::remove(path);
+  EXPECT_EQ(content(objects_.open(id).fd), "first");
+  EXPECT_EQ(objects_.intern_file(UniqueFd()), no_object);
+}
+
 TEST_F(ObjectFiles, WrittenToAfterTheyWereMappedAreNotRead) {
   auto path = write("a", "first");
   auto id = objects_.intern(file_at(path));

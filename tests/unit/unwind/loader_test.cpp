@@ -41,6 +41,25 @@ TEST_F(LoaderTest, ChosenProcessesAreReadyWhenItReturns) {
   EXPECT_TRUE(maps_->space(self_));
 }
 
+TEST_F(LoaderTest, AProgramsRowsAreThereBeforeItRuns) {
+  start();
+  auto path = copy(some_program);
+  auto names = loader_->load_program(path, UINT64_MAX);
+  ASSERT_TRUE(names);
+  EXPECT_EQ(names->front(), std::filesystem::path(path).filename());
+  EXPECT_GE(names->size(), 3U);  // itself, the linker, the C library
+  EXPECT_EQ(loader_->summary().waiting, 0U);
+  const auto made = loader_->summary().objects;
+  executes(no_process, {line(path, 0x10000)});
+  loader_->spaces().follow(no_process);
+  ASSERT_TRUE(loader_->advance(UINT64_MAX));
+  auto published = loader_->spaces().published(no_process);
+  ASSERT_EQ(published.size(), 1U);
+  EXPECT_EQ(state(published[0]), UNWIND_LOADED);
+  EXPECT_EQ(loader_->summary().objects, made);
+  EXPECT_TRUE(loader_->load_program("/no/such/program", UINT64_MAX)->empty());
+}
+
 // Nothing is made after it, and what is left comes while the tool runs.
 TEST_F(LoaderTest, TheDeadlineOfAllThatRuns) {
   start();

@@ -117,6 +117,26 @@ TEST_F(StoreTest, NothingIsUsedAgainBeforeAGracePeriodHasPassed) {
   EXPECT_EQ(store.add_object(UNWIND_PENDING), id);
 }
 
+// What was found by an object's number must not be taken for what the next one
+// of that number has.
+TEST_F(StoreTest, EachObjectsRowsHaveASerialOfTheirOwn) {
+  auto store = open();
+  auto first = store.add_object(UNWIND_PENDING);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(object(*first).serial, 0U) << "no rows yet";
+  ASSERT_TRUE(store.publish(*first, rows_of(1, 5, 16)).value());
+  auto serial = object(*first).serial;
+  EXPECT_NE(serial, 0U);
+  ASSERT_TRUE(store.remove_object(*first));
+  EXPECT_EQ(object(*first).serial, 0U);
+  store.grace_period_passed();
+  store.grace_period_passed();
+  auto again = store.add_object(UNWIND_PENDING);
+  ASSERT_EQ(again, first);
+  ASSERT_TRUE(store.publish(*again, rows_of(1, 5, 32)).value());
+  EXPECT_GT(object(*again).serial, serial);
+}
+
 TEST_F(StoreTest, WhatCanNeverFitMakesNoShards) {
   auto store = open(8 * one_shard);
   EXPECT_FALSE(store.add_mappings({}).value());
