@@ -22,6 +22,7 @@ complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l unwind-memory 
 complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l inline -d 'Show inlined calls as frames of their own, where there is debug information'
 complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l line -d 'Show source file and line of each user frame, where there is debug information'
 complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l no-demangle -d 'Show C++ and Rust names as the linker knows them'
+complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l raw -d 'Name no frames in files: whoever has the files does that with --from, by their build-ids'
 complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l debuginfod -x -d 'Ask the servers of DEBUGINFOD_URLS for debug files, for at most TIME in all'
 complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -l by -x -a '(__fish_append , comm pid tid cpu cgroup event)' -d 'What is counted apart'
 complete -c cpuprof -n 'not contains -- -- (commandline -opc)' -s s -l sort -x -a 'self total' -d 'Column that the rows are sorted by'

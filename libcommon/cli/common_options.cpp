@@ -405,6 +405,11 @@ void add_symbol_options(OptionTable& table, CommonOptions& common) {
                common.demangle = false;
                return {};
              }});
+  table.add({.name = "raw",
+             .help = "Name no frames in files: whoever has the files does that "
+                     "with --from, by their build-ids.",
+             .group = "Stacks",
+             .set = set_flag(common.raw)});
   table.add({.name = "debuginfod",
              .value = "TIME",
              .help = "Ask the servers of DEBUGINFOD_URLS for debug files, for "

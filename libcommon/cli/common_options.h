@@ -78,6 +78,7 @@ struct CommonOptions {
   bool inlines = false;
   bool lines = false;
   bool demangle = true;
+  bool raw = false;  // frames in files are left unnamed
   std::optional<std::uint64_t> debuginfod_ns;  // asked of servers, at most
 
   // Output
@@ -157,7 +158,7 @@ void add_from_option(OptionTable& table, CommonOptions& common);
 // --unwind --unwind-memory: stack tools.
 void add_unwind_options(OptionTable& table, CommonOptions& common);
 
-// --inline --line --no-demangle --debuginfod: stack tools.
+// --inline --line --no-demangle --raw --debuginfod: stack tools.
 void add_symbol_options(OptionTable& table, CommonOptions& common);
 
 // --by, with the tool's keys.

@@ -181,8 +181,9 @@ ObjectId Objects::add(const MappedFile& file) {
 }
 
 ObjectId Objects::intern(const MappedFile& file) {
-  if (file.path == "[vdso]") return vdso_object;
-  if (file.inode == 0) return anonymous_object;
+  if (file.inode == 0) {
+    return file.path == "[vdso]" ? vdso_object : anonymous_object;
+  }
   if (auto known = ids_.find(file); known != ids_.end()) return known->second;
   auto base = file;
   base.generation = 0;

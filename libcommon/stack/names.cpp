@@ -53,6 +53,10 @@ Function without_place(const Function& function) {
           .reason = function.reason};
 }
 
+void give_all(std::vector<Named>& out, Reason reason) {
+  for (auto& named : out) named.reason = reason;
+}
+
 // Interned frames are unique, so sorted offsets have no duplicates.
 void sort_by_offset(const FrameTable& frames, std::vector<FrameId>& batch) {
   std::ranges::sort(batch, {},
@@ -121,6 +125,7 @@ void Names::reset() {
   unread_.clear();
   generated_frames_.clear();
   unserved_.clear();
+  again_.clear();
   images_.clear();
 }
 
@@ -135,13 +140,23 @@ void Names::set_function(FrameId frame, Function function) {
 }
 
 void Names::preset(FrameId frame, const std::vector<Function>& functions) {
-  chains_.resize(frame + std::size_t{1});
+  if (frame >= chains_.size()) chains_.resize(frame + std::size_t{1});
   chains_[frame] = {static_cast<std::uint32_t>(chain_ids_.size()),
                     static_cast<std::uint32_t>(functions.size())};
   for (const auto& function : functions) chain_ids_.push_back(intern(function));
 }
 
+void Names::name_again(process::ObjectId object,
+                       const std::vector<FrameId>& frames) {
+  again_[object] = frames;
+  if (!reads_source()) return;
+  unread_.insert(unread_.end(), frames.begin(), frames.end());
+}
+
 void Names::resolve(const FrameTable& frames) {
+  for (auto& [object, batch] : std::exchange(again_, {})) {
+    name_later(frames, object, batch);
+  }
   name_new(frames);
   ask_server(frames);
   name_generated(frames);
@@ -166,7 +181,6 @@ void Names::name_new(const FrameTable& frames) {
   std::map<process::ObjectId, Batch> batches;
   auto first = static_cast<FrameId>(chains_.size());
   chains_.resize(frames.size());
-  bool reads_source = source_.wanted.inlines || source_.wanted.lines;
   for (auto id = first; id < frames.size(); ++id) {
     const auto& frame = frames.at(id);
     if (frame.object == process::jit_object) {
@@ -178,7 +192,7 @@ void Names::name_new(const FrameTable& frames) {
       continue;
     }
     batches[frame.object].push_back(id);
-    if (reads_source && frame.object >= process::first_file_object) {
+    if (reads_source() && frame.object >= process::first_file_object) {
       unread_.push_back(id);
     }
   }
@@ -252,7 +266,7 @@ const FileImage& Names::image_of(process::ObjectId object) const {
 }
 
 void Names::keep_image(process::ObjectId object, const symbol::ElfFile& file) {
-  FileImage image{.build_id = file.build_id(), .code = {}};
+  FileImage image{.build_id = file.build_id(), .is_read = true};
   for (const auto& segment : file.segments()) {
     bool is_code = segment.type == PT_LOAD && (segment.flags & PF_X) != 0;
     if (is_code && image.code.size() < most_code_segments) {
@@ -270,7 +284,11 @@ void Names::look_at(process::ObjectId object, int fd) {
 
 symbol::Place Names::place_of(process::ObjectId object, int root,
                               const symbol::DebugFileServer* server) const {
-  return {.root = root, .path = objects_.file(object).path, .server = server};
+  symbol::Place place{
+      .root = root, .path = objects_.file(object).path, .server = server};
+  const auto& image = image_of(object);
+  if (image.only_debug) place.code = image.code;
+  return place;
 }
 
 void Names::read_source(const FrameTable& frames, process::ObjectId object,
@@ -341,11 +359,12 @@ void Names::name_offsets(process::ObjectId object,
   auto opened = objects_.open(object);
   if (opened.fd >= 0) {
     look_at(object, opened.fd);
+    if (!reads_symbols_) return give_all(out, Reason::not_looked_up);
     symbolizer_.name_object(opened.fd, offsets, out,
                             place_of(object, opened.root, server));
     return;
   }
-  for (auto& named : out) named.reason = opened.reason;
+  give_all(out, opened.reason);
 }
 
 }  // namespace sightline::stack

@@ -65,8 +65,10 @@ struct SourceSettings {
 // An object's file, as it was when a frame in it was named; of the kernel, only
 // which one it is.
 struct FileImage {
-  std::string build_id;               // raw bytes; empty: none, or not read
-  std::vector<symbol::Segment> code;  // executable ones, the first few
+  std::string build_id = {};  // raw bytes; empty: none, or not read
+  std::vector<symbol::Segment> code = {};  // executable ones, the first few
+  bool is_read = false;
+  bool only_debug = false;  // what is open of it is its debug file
 };
 
 class Names {
@@ -84,12 +86,19 @@ class Names {
     server_ = std::move(server);
   }
 
+  // Names as in the source (the default) or as in the symbol table.
+  void set_demangle(bool demangle) { symbolizer_.set_demangle(demangle); }
+
   // Before the first frame is named. Without it nothing is read but symbol
   // tables.
   void use_source(SourceSettings settings) { source_ = std::move(settings); }
   [[nodiscard]] const symbol::SourceWanted& source_wanted() const {
     return source_.wanted;
   }
+
+  // Frames in files are left without a name, for who has the files and time;
+  // which files they are is read all the same. Before the first frame is named.
+  void leave_files_unnamed() { reads_symbols_ = false; }
 
   // Names all frames that have none yet. Can be called as often as frames come:
   // what is done during the run is not waited for at its end. May take as long
@@ -104,10 +113,19 @@ class Names {
     if (frames.size() >= 2 * chains_.size()) name_new(frames);
   }
 
-  // The functions of a new frame that a file tells of, which resolve() does not
-  // look for any more. At least one, each with its `file_reason`; frames in
-  // their order.
+  // The functions of a frame that a recording tells of, which resolve() does
+  // not look for any more. At least one, each with its `file_reason`; new
+  // frames in their order.
   void preset(FrameId frame, const std::vector<Function>& functions);
+
+  // Which file a recording's object is.
+  void preset_image(process::ObjectId object, FileImage image) {
+    images_[object] = std::move(image);
+  }
+
+  // Such frames are looked for once more at the next resolve(), for their
+  // object's file is there now. All in one object.
+  void name_again(process::ObjectId object, const std::vector<FrameId>& frames);
 
   // Forgets all names, for another table of frames.
   void reset();
@@ -138,6 +156,12 @@ class Names {
     return objects_.path(object);
   }
   [[nodiscard]] const FileImage& image_of(process::ObjectId object) const;
+  // False for the kernel, generated code and the like, and for what a recording
+  // does not know the file of.
+  [[nodiscard]] bool is_file(process::ObjectId object) const {
+    return object >= process::first_file_object &&
+           path_of(object).starts_with('/');
+  }
 
   // Why an object's DWARF, so far, did not tell of all its frames.
   [[nodiscard]] const std::map<process::ObjectId, symbol::Reason>&
@@ -159,6 +183,9 @@ class Names {
   void name_generated(const FrameTable& frames);
   void name_later(const FrameTable& frames, process::ObjectId object,
                   Batch& batch);
+  [[nodiscard]] bool reads_source() const {
+    return reads_symbols_ && (source_.wanted.inlines || source_.wanted.lines);
+  }
   void ask_server(const FrameTable& frames);
   void name_new(const FrameTable& frames);
   void set_function(FrameId frame, Function function);
@@ -191,6 +218,8 @@ class Names {
   std::map<process::ObjectId, Batch> unserved_;  // server_ may know more
   Batch generated_frames_;                       // as yet unnamed
   Batch unread_;  // frames whose object's DWARF was not asked yet
+  std::map<process::ObjectId, Batch> again_;  // see name_again()
+  bool reads_symbols_ = true;
   std::map<process::ObjectId, symbol::Reason> source_problems_;
   std::map<process::ObjectId, FileImage> images_;
 };

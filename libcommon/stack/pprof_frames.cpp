@@ -78,6 +78,8 @@ PprofFrames::Index PprofFrames::location_of(FrameId id) {
   for (auto of : names_.functions_of(id) | std::views::reverse) {
     const auto& function = names_.function(of);
     note(place.mapping, function);
+    // pprof itself names a location without lines, if it has the file.
+    if (symbol::is_for_elsewhere(function.reason)) continue;
     location.lines.push_back(
         {.function = writer_.add_function(
              {.name = function.name, .file = function.file}),
@@ -89,7 +91,7 @@ PprofFrames::Index PprofFrames::location_of(FrameId id) {
 
 PprofFrames::Place PprofFrames::place_of(const Frame& frame,
                                          const Function& function) {
-  if (frame.object < process::first_file_object) {
+  if (!names_.is_file(frame.object)) {
     auto name = function.kernel ? kernel_name(function)
                                 : std::string_view(function.object);
     // What stands for generated code lies nowhere for long.

@@ -62,9 +62,8 @@ DebugLink debug_link_of(const ElfFile& file) {
 }
 
 std::vector<std::string> build_id_paths(std::string_view id) {
-  if (id.size() < 2) return {};
-  return {fmt::format("{}/.build-id/{}/{}.debug", debug_root,
-                      to_hex(id.substr(0, 1)), to_hex(id.substr(1)))};
+  auto path = debug_path_of(id);
+  return path.empty() ? std::vector<std::string>() : std::vector{path};
 }
 
 std::vector<std::string> link_paths(std::string_view path,
@@ -194,6 +193,12 @@ std::vector<std::string> alternate_paths(const ElfFile& debug,
 }
 
 }  // namespace
+
+std::string debug_path_of(std::string_view build_id) {
+  if (build_id.size() < 2) return {};
+  return fmt::format("{}/.build-id/{}/{}.debug", debug_root,
+                     to_hex(build_id.substr(0, 1)), to_hex(build_id.substr(1)));
+}
 
 std::expected<DebugFile, Reason> find_debug_file(const ElfFile& file,
                                                  const Place& place) {

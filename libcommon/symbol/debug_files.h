@@ -13,6 +13,7 @@
 #include <expected>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -33,7 +34,15 @@ struct Place {
   int root = -1;          // from open_root(), borrowed; -1: our own root
   std::string path = {};  // absolute in it; empty when it is not known
   const DebugFileServer* server = nullptr;  // borrowed; null: nobody
+  // Where the code lay in the file that ran, of which only the debug file is
+  // here: strip(1) leaves no trace of it there. Borrowed; empty: it is the
+  // file.
+  std::span<const Segment> code = {};
 };
+
+// Where a debug file of that build-id (raw bytes) would be, in any root; empty
+// for what is no build-id.
+std::string debug_path_of(std::string_view build_id);
 
 struct DebugFile {
   UniqueFd fd;

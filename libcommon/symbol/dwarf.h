@@ -10,6 +10,7 @@
 #include <span>
 #include <string_view>
 
+#include "symbol/elf_file.h"
 #include "symbol/reason.h"
 
 namespace sightline::symbol {
@@ -20,6 +21,8 @@ struct DebugFiles {
   int file = -1;       // the program or library itself
   int debug = -1;      // its separate debug file, if its DWARF is there
   int alternate = -1;  // what dwz has moved out of that DWARF
+  // As Place::code (debug_files.h).
+  std::span<const Segment> code = {};
 };
 
 struct SourceWanted {

@@ -68,6 +68,13 @@ std::expected<ElfFile, Reason> ElfFile::open(UniqueFd fd) {
   return file;
 }
 
+std::expected<ElfFile, Reason> ElfFile::open(UniqueFd fd,
+                                             std::span<const Segment> code) {
+  auto file = open(std::move(fd));
+  if (file && !code.empty()) file->segments_.assign(code.begin(), code.end());
+  return file;
+}
+
 template <typename Class>
 Reason ElfFile::read_headers() {
   typename Class::Header header{};

@@ -52,6 +52,12 @@ class ElfFile {
   // Costs three preads and at most 5 MiB, whatever the headers claim.
   static std::expected<ElfFile, Reason> open(UniqueFd fd);
 
+  // The same for a debug file: its code lay in these segments of the file that
+  // ran, which its own headers do not say any more (objcopy(1),
+  // --only-keep-debug). Where there are none, its own hold.
+  static std::expected<ElfFile, Reason> open(UniqueFd fd,
+                                             std::span<const Segment> code);
+
   [[nodiscard]] bool is_64bit() const { return is_64bit_; }
   // Where the kernel begins to run it (e_entry); of libraries often nowhere.
   [[nodiscard]] std::uint64_t entry() const { return entry_; }

@@ -55,6 +55,10 @@ constexpr Entry entries[] = {
     {Reason::debug_info_large, "debug information too large"},
     {Reason::no_unwind_info, "no unwind information"},
     {Reason::unwind_info_large, "unwind information too large"},
+    {Reason::not_looked_up, "not looked up"},
+    {Reason::no_build_id, "no build-id"},
+    {Reason::not_here, "not on this machine"},
+    {Reason::other_file, "another build on this machine"},
 };
 
 }  // namespace
@@ -62,6 +66,11 @@ constexpr Entry entries[] = {
 std::string_view text(Reason reason) {
   const auto* at = std::ranges::find(entries, reason, &Entry::reason);
   return at == std::end(entries) ? "unknown" : at->text;
+}
+
+bool is_for_elsewhere(Reason reason) {
+  return reason == Reason::not_looked_up || reason == Reason::no_build_id ||
+         reason == Reason::not_here || reason == Reason::other_file;
 }
 
 std::optional<Reason> reason_of(std::string_view text) {

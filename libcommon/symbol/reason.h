@@ -52,11 +52,18 @@ enum class Reason : std::uint8_t {
   debug_info_large,    // reading it took more memory than it may
   no_unwind_info,      // nothing says how a function finds its caller
   unwind_info_large,   // more of that than is read
+  not_looked_up,       // left to who has the files (--raw)
+  no_build_id,         // so that nobody can say which file it was
+  not_here,            // this machine has not the file that a recording names
+  other_file,          // it has one of another build in its place
 };
 
 // A short lower-case phrase for people ("stripped", "process exited"), fit to
 // stand in brackets; empty for `none`. Never fails, thread-safe.
 std::string_view text(Reason reason);
+
+// Whether the name is only to be looked for on a machine that has the file.
+bool is_for_elsewhere(Reason reason);
 
 // The reason of a phrase that text() has given; nothing for another phrase.
 std::optional<Reason> reason_of(std::string_view text);

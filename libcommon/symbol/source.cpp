@@ -14,9 +14,9 @@
 namespace sightline::symbol {
 namespace {
 
-std::optional<ElfFile> open_copy(int fd) {
+std::optional<ElfFile> open_copy(int fd, std::span<const Segment> code = {}) {
   if (fd < 0) return {};
-  auto file = ElfFile::open(UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)));
+  auto file = ElfFile::open(UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)), code);
   return file ? std::optional(*std::move(file)) : std::nullopt;
 }
 
@@ -70,7 +70,7 @@ SourceTable read_source(const DebugFiles& files,
   SourceTable none;
   none.chains.resize(file_offsets.size());
   none.reason = Reason::no_debug_info;
-  const auto file = open_copy(files.file);
+  const auto file = open_copy(files.file, files.code);
   const auto debug = open_copy(files.debug);
   if (!file || !(file->has_dwarf() || (debug && debug->has_dwarf()))) {
     return none;
@@ -98,7 +98,7 @@ SourceTable read_source(int file, const Place& place,
                         std::span<const std::uint64_t> file_offsets,
                         const SourceWanted& wanted, const WorkerLimits& limits,
                         const SourceProgress& progress) {
-  DebugFiles files{.file = file};
+  DebugFiles files{.file = file, .code = place.code};
   const auto elf = open_copy(file);
   if (!elf) return read_source(files, file_offsets, wanted, limits, progress);
   auto found = find_debug_info(*elf, place);

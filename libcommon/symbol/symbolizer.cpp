@@ -53,7 +53,8 @@ std::string Symbolizer::shown(std::string_view raw) const {
 void Symbolizer::name_object(int fd,
                              std::span<const std::uint64_t> file_offsets,
                              std::span<Named> out, const Place& place) const {
-  const auto file = ElfFile::open(UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, 0)));
+  const auto file =
+      ElfFile::open(UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, 0)), place.code);
   if (!file) return give_all(out, file.error());
   name_in(*file, place, file_offsets, out);
 }

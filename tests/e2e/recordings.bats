@@ -26,9 +26,15 @@ from() {
 
 folded() { sort "$1" | awk '{ n = $NF; $NF = ""; s[$0] += n } END { for (k in s) print k s[k] }' | sort; }
 
-# What a document says, whatever the order of its stacks and who shows it.
-stacks() { jq -cS 'select(.type == "stack")' "$1" | sort; }
-frame_of_it() { jq -cS 'select(.type != "stack") | del(.version)' "$1"; }
+# What a document says, whatever the order of its stacks and who shows it; files
+# by their paths, for their numbers are the document's own.
+stacks() {
+  jq -cSs '(map(select(.type == "object") | {"\(.object_id)": .path}) | add // {}) as $path
+    | .[] | select(.type == "stack")
+    | .frames[] |= if .object_id then .object_id = $path["\(.object_id)"] else . end' "$1" | sort
+}
+frame_of_it() { jq -cS 'select(.type != "stack" and .type != "object") | del(.version)' "$1"; }
+objects() { jq -cS "select(.type == \"object\") | del(.object_id${2+, $2})" "$1" | sort -u; }
 
 readable() { chmod -R a+rX . && chmod a+x "$PWD/.." "$PWD"; }
 
@@ -40,6 +46,7 @@ readable() { chmod -R a+rX . && chmod a+x "$PWD/.." "$PWD"; }
   done
   diff <(stacks a.json) <(stacks b.json)
   diff <(frame_of_it a.json) <(frame_of_it b.json)
+  diff <(objects a.json) <(objects b.json)
   diff <(folded a.folded) <(folded b.folded)
   diff <(sort a.txt) <(sort b.table)
   [ "$(head -n 1 a.txt)" = "$(head -n 1 b.table)" ]
@@ -53,8 +60,114 @@ readable() { chmod -R a+rX . && chmod a+x "$PWD/.." "$PWD"; }
   from - -j <a.pb.gz >b.json
   diff <(stacks a.json) <(stacks b.json)
   diff <(frame_of_it a.json) <(frame_of_it b.json)
+  diff <(objects a.json .segments) <(objects b.json .segments)
   from - <a.pb.gz >b.txt
   grep -q spin b.txt
+}
+
+@test "--from: inlined calls and lines are as they were" {
+  record --inline --line
+  for file in a.json a.pb.gz; do
+    cpuprof --from $file -o b.json -o b.folded 2>err
+    diff <(folded a.folded) <(folded b.folded)
+  done
+  cpuprof --from a.json -o b.json
+  diff <(stacks a.json) <(stacks b.json)
+}
+
+# raw PROGRAM: a recording of it without names, as JSON and for pprof.
+raw() {
+  cpuprof -q --raw -F 999 -o raw.json -o raw.pb.gz -- "$@" >out
+  [ "$(jq -r 'select(.type == "stack").frames[] | select(.object == "program").name // empty' raw.json | wc -l)" -eq 0 ]
+}
+
+# A program of our own, whose one function is known: make_program NAME [FLAG...]
+make_program() {
+  cat >program.c <<END
+#include <time.h>
+__attribute__((noinline)) long $1(long n) { while (--n) __asm__ volatile(""); return n; }
+int main(void) {
+  struct timespec t;
+  do { $1(100000); clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t); } while (t.tv_nsec < 300000000);
+}
+END
+  gcc -g -O1 "${@:2}" -o program program.c
+}
+
+# named FILE FUNCTION: nearly all of the program's samples are in it.
+named() {
+  cpuprof --from "$1" -q -o named.json "${@:3}"
+  of=$(samples '.frames[-1].object == "program"' named.json)
+  in=$(samples ".frames[-1].name == \"$2\"" named.json)
+  [ "$of" -ge 100 ] && [ "$in" -ge $((of * 9 / 10)) ]
+}
+
+# why FILE REASON: all of its samples have no name, and why.
+why() {
+  cpuprof --from "$1" -q -o named.json
+  of=$(samples '.frames[-1].object == "program"' named.json)
+  in=$(samples ".frames[-1] | .object == \"program\" and .name == null and .name_reason == \"$2\"" named.json)
+  [ "$of" -ge 100 ] && [ "$in" -eq "$of" ]
+}
+
+@test "--raw: named later, from the file, and with lines and inlined calls" {
+  make_program first_name
+  raw ./program
+  [ "$(samples '.frames[-1] | .object == "program" and .name_reason == "not looked up"' raw.json)" -ge 100 ]
+  for file in raw.json raw.pb.gz; do named $file first_name; done
+  named raw.json first_name --line --inline
+  [ "$(samples '.frames[-1].line == 2 and (.frames[-1].file | endswith("program.c"))' named.json)" -ge 100 ]
+  # Once more, from what has come of it.
+  cp named.json again.json
+  named again.json first_name
+}
+
+@test "--raw: a build-id decides which file it was" {
+  make_program first_name
+  raw ./program
+  make_program second_name
+  for file in raw.json raw.pb.gz; do why $file "another build on this machine"; done
+  rm program
+  for file in raw.json raw.pb.gz; do why $file "not on this machine"; done
+  make_program third_name -Wl,--build-id=none
+  raw ./program
+  for file in raw.json raw.pb.gz; do why $file "no build-id"; done
+}
+
+@test "--raw: named by the debug file alone, with lines" {
+  make_program first_name
+  raw ./program
+  id=$(readelf -n program | awk '/Build ID/ { print $3 }')
+  debug=/usr/lib/debug/.build-id/${id:0:2}
+  mkdir -p "$debug"
+  objcopy --only-keep-debug program "$debug/${id:2}.debug"
+  rm program
+  for file in raw.json raw.pb.gz; do named $file first_name --line; done
+  [ "$(samples '.frames[-1].line == 2' named.json)" -ge 100 ]
+  rm "$debug/${id:2}.debug"
+  why raw.json "not on this machine"
+}
+
+@test "--raw: what was stripped there is named here" {
+  make_program first_name
+  cp program whole
+  strip program
+  cpuprof -q -F 999 -o stripped.json -o stripped.pb.gz -- ./program >out
+  [ "$(samples '.frames[-1].name_reason == "stripped"' stripped.json)" -ge 100 ]
+  mv whole program
+  for file in stripped.json stripped.pb.gz; do named $file first_name; done
+}
+
+@test "--raw: the kernel and its own kind are named where they run" {
+  cpuprof -q --raw -F 999 -o raw.json -- "$workloads/syscalls" 0.4 >out
+  [ "$(samples '.frames[-1] | .kernel and .name != null' raw.json)" -ge 20 ]
+  [ "$(records 'select(.type == "stack").frames[] | select(.object_id and .name != null)' raw.json | wc -l)" -eq 0 ]
+  for option in --inline --line "--debuginfod 1s"; do
+    # shellcheck disable=SC2086 # an option and its value
+    run -2 --separate-stderr cpuprof --raw $option -d 1
+    [[ $stderr == *"--raw cannot be used with ${option%% *}"* ]]
+  done
+  run -2 cpuprof --from raw.json --raw
 }
 
 @test "--from: pprof and flame graph of a recording have its samples" {
@@ -121,8 +234,13 @@ refused() {
   echo '{"type":"end"}' >x && refused 'line 1: no "begin"' x
   sed '1s/"cpuprof"/"offcpu"/' a.json >x && refused "another tool" x
   sed '1s/"schema":1/"schema":2/' a.json >x && refused "schema 2" x
-  sed '2s/"count":[0-9]*/"count":-1/' a.json >x && refused 'line 2: "count"' x
-  sed '2s/"frames":\[/"frames":{},"x":[/' a.json >x && refused 'line 2: "frames"' x
+  local stack
+  stack=$(grep -nm1 '"type":"stack"' a.json | cut -d: -f1)
+  sed "${stack}s/\"count\":[0-9]*/\"count\":-1/" a.json >x && refused "line $stack: \"count\"" x
+  sed "${stack}s/\"frames\":\[/\"frames\":{},\"x\":[/" a.json >x && refused "line $stack: \"frames\"" x
+  sed '2s/"build_id":"/&zz/' a.json >x && refused 'line 2: "build_id"' x
+  sed '2s/"segments":\[{/"segments":[1,{/' a.json >x && refused 'line 2: a segment' x
+  sed '/"type":"object"/d' a.json >x && refused "an object that was not told of" x
   cat a.json a.json >x && refused 'a second "begin"' x
   gzip -c a.json >x && refused "not a pprof profile" x
 }
@@ -146,7 +264,7 @@ refused() {
 
 @test "--from: takes nothing that says how to measure" {
   touch a.json
-  for option in "-p 1" "-d 1" "-F 99" "-i 1s" "-- true" "--inline" "-U" "-e cycles"; do
+  for option in "-p 1" "-d 1" "-F 99" "-i 1s" "-- true" "--raw" "-U" "-e cycles"; do
     # shellcheck disable=SC2086
     run -2 --separate-stderr cpuprof --from a.json $option
     [[ "$stderr" == *"cannot be used with --from"* ]]

@@ -2,8 +2,13 @@
 // JSON Lines, schema 1: every key is described in docs/schema.md.
 #include <fmt/format.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <utility>
 
+#include "base/text.h"
 #include "json_records.h"
 #include "report.h"
 
@@ -27,8 +32,35 @@ void put_place(Json& record, const stack::Function& function) {
   }
 }
 
-Json frame_record(const stack::Frame& frame, const stack::Function& function,
-                  const symbol::SourceWanted& source) {
+// Where each segment of code lay in the file and where the linker has put it:
+// what its debug file does not tell.
+Json segment_records(const stack::FileImage& image) {
+  auto segments = Json::array();
+  for (const auto& segment : image.code) {
+    segments.push_back({{"file_offset", output::hex_string(segment.offset)},
+                        {"address", output::hex_string(segment.address)},
+                        {"size_bytes", segment.file_size}});
+  }
+  return segments;
+}
+
+Json object_record(const stack::Names& names, process::ObjectId object) {
+  Json record{{"type", "object"}, {"object_id", object}};
+  put_text(record, "path", names.path_of(object));
+  const auto& image = names.image_of(object);
+  if (image.build_id.empty()) {
+    put_absent(record, "build_id",
+               image.is_read ? "the file has none" : "the file was not read");
+  } else {
+    record["build_id"] = to_hex(image.build_id);
+  }
+  record["segments"] = segment_records(image);
+  return record;
+}
+
+Json frame_record(const stack::Names& names, const stack::Frame& frame,
+                  const stack::Function& function) {
+  const auto& source = names.source_wanted();
   Json record;
   if (function.reason == symbol::Reason::none) {
     put_text(record, "name", function.name);
@@ -43,6 +75,7 @@ Json frame_record(const stack::Frame& frame, const stack::Function& function,
   } else {
     record["address"] = output::hex_string(frame.offset);
   }
+  if (names.is_file(frame.object)) record["object_id"] = frame.object;
   if (source.inlines) record["inlined"] = function.inlined;
   if (source.lines) put_place(record, function);
   return record;
@@ -75,9 +108,8 @@ Json stack_record(const Measurement& measurement, const stack::RowKey& row,
   const auto& names = measurement.names;
   for (auto id : profile.stack(row.stack)) {
     for (auto function : names.functions_of(id)) {
-      frames.push_back(frame_record(profile.frames().at(id),
-                                    names.function(function),
-                                    names.source_wanted()));
+      frames.push_back(frame_record(names, profile.frames().at(id),
+                                    names.function(function)));
     }
   }
   return record;
@@ -91,8 +123,10 @@ class JsonView : public View {
               output::Sink& sink) override {
     // A file that is replaced holds one whole document each time.
     if (settings_.whole || !std::exchange(begun_, true)) {
+      objects_.clear();
       SL_CHECK(sink.write(to_line(begin_record(measurement.setup))));
     }
+    SL_CHECK(write_objects(measurement, sink));
     SL_CHECK(write_stacks(measurement, sink));
     SL_CHECK(write_losses(measurement.span, sink));
     bool ends = kind == ReportKind::final;
@@ -102,6 +136,25 @@ class JsonView : public View {
   }
 
  private:
+  // Before the first stack that refers to it. A number may come to stand for
+  // another file; then it is told anew.
+  Status write_objects(const Measurement& measurement, output::Sink& sink) {
+    const auto& frames = measurement.profile.frames();
+    std::set<process::ObjectId> used;
+    for (stack::FrameId id = 0; id < frames.size(); ++id) {
+      used.insert(frames.at(id).object);
+    }
+    for (auto object : used) {
+      if (!measurement.names.is_file(object)) continue;
+      auto line = to_line(object_record(measurement.names, object));
+      auto& written = objects_[object];
+      if (written == line) continue;
+      SL_CHECK(sink.write(line));
+      written = std::move(line);
+    }
+    return {};
+  }
+
   static Status write_stacks(const Measurement& measurement,
                              output::Sink& sink) {
     for (const auto& [row, counts] : measurement.profile.rows()) {
@@ -142,6 +195,7 @@ class JsonView : public View {
 
   ViewSettings settings_;
   bool begun_ = false;
+  std::map<process::ObjectId, std::string> objects_;  // as they were written
   std::uint64_t intervals_ = 0;
 };
 

@@ -110,9 +110,27 @@ Status check_idle(const Options& options) {
               "--idle cannot be used with a filter by task or with a command");
 }
 
+// What --raw leaves out for another machine cannot be asked of this one.
+Status check_raw(const cli::CommonOptions& common) {
+  const std::pair<bool, const char*> others[] = {
+      {common.inlines, "--inline"},
+      {common.lines, "--line"},
+      {common.debuginfod_ns.has_value(), "--debuginfod"}};
+  for (const auto& [given, name] : others) {
+    if (!common.raw || !given) continue;
+    return fail(ErrorKind::usage,
+                fmt::format("--raw cannot be used with {}", name),
+                fmt::format("give {} to --from, which names what --raw has "
+                            "left unnamed",
+                            name));
+  }
+  return {};
+}
+
 // What says how to measure says nothing of what was measured.
 Status check_recorded(const Options& options) {
   const auto& common = options.common;
+  bool diff = !common.before.empty();
   const auto* way = common.from.empty() ? "--diff" : "--from";
   if (!common.from.empty() && !common.before.empty()) {
     return fail(ErrorKind::usage, "--from and --diff cannot be used together");
@@ -137,9 +155,11 @@ Status check_recorded(const Options& options) {
       {!common.events.empty(), "--event"},
       {common.user_only, "--user-stacks-only"},
       {common.kernel_only, "--kernel-stacks-only"},
-      {common.inlines, "--inline"},
-      {common.lines, "--line"},
-      {common.debuginfod_ns.has_value(), "--debuginfod"}};
+      {common.raw, "--raw"},
+      // The names of --diff are those that were recorded.
+      {diff && common.inlines, "--inline"},
+      {diff && common.lines, "--line"},
+      {diff && common.debuginfod_ns.has_value(), "--debuginfod"}};
   for (const auto& [given, name] : others) {
     if (!given) continue;
     return fail(ErrorKind::usage,
@@ -186,6 +206,7 @@ cli::OptionTable option_table(Options& options) {
 }
 
 Status check(const Options& options) {
+  SL_CHECK(check_raw(options.common));
   if (options.common.debuginfod_ns) {
     SL_CHECK(symbol::Debuginfod::check_environment());
   }

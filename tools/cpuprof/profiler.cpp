@@ -278,6 +278,7 @@ void Profiler::open_names() {
   symbolizer.set_demangle(options_.common.demangle);
   names_.emplace(std::move(symbolizer), collector_->objects(),
                  &collector_->generated_code());
+  if (options_.common.raw) names_->leave_files_unnamed();
   if (debuginfod_) {
     names_->use_server([this](std::string_view build_id) {
       return debuginfod_->find(build_id);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "symbol/find_build.h"
 #include "symbol/kernel_symbols.h"
 
 namespace sightline::cpuprof {
@@ -39,18 +40,35 @@ bool was_recorded(const Setup& setup, const std::string& key) {
 
 Recording::Recording() : names_(no_symbolizer(), objects_) {}
 
-// Files of one name are told apart by a number that stands for an inode.
-process::ObjectId Recording::object(const std::string& name,
-                                    std::uint64_t which) {
-  return objects_.intern(
-      {.major = 0, .minor = 1, .inode = which + 1, .path = "/" + name});
+Recording::FileIndex Recording::add_file(File file) {
+  files_.push_back(std::move(file));
+  return static_cast<FileIndex>(files_.size() - 1);
+}
+
+// Files of one name are told apart by numbers that stand for device and inode.
+process::ObjectId Recording::object(const Place& place, std::uint64_t which) {
+  if (!place.file) {
+    return objects_.intern(
+        {.major = 0, .minor = 0, .inode = which + 1, .path = place.object});
+  }
+  const auto& file = files_[*place.file];
+  auto id = objects_.intern({.major = 1,
+                             .minor = *place.file,
+                             .inode = which + 1,
+                             .path = file.path});
+  if (file_of_.try_emplace(id, *place.file).second) {
+    names_.preset_image(id, file.image);
+  }
+  return id;
 }
 
 // Two files may have one name, and generated code has no place: then the same
 // place has several meanings, which are different frames.
 stack::FrameId Recording::frame(const Place& place) {
   auto where = place.has_address
-                   ? fmt::format("{:x} {}", place.address, place.object)
+                   ? fmt::format("{:x} {} {}", place.address,
+                                 place.file ? fmt::to_string(*place.file) : "",
+                                 place.object)
                    : std::string();
   auto [known, added] =
       frames_.try_emplace(where + text_of(place.functions), 0);
@@ -58,11 +76,13 @@ stack::FrameId Recording::frame(const Place& place) {
   auto which = meanings_[where]++;
   stack::Frame frame{.object = process::jit_object, .offset = which};
   if (place.has_address) {
-    frame = {.object = object(place.object, which), .offset = place.address};
+    frame = {.object = object(place, which), .offset = place.address};
   }
-  known->second = profile_.frames().intern(frame);
-  names_.preset(known->second, place.functions);
-  return known->second;
+  auto id = known->second = profile_.frames().intern(frame);
+  names_.preset(id, place.functions);
+  bool is_named = place.functions.front().reason == symbol::Reason::none;
+  if (place.file && !is_named) unnamed_[frame.object].push_back(id);
+  return id;
 }
 
 stack::ProcessId Recording::process(const Who& who) {
@@ -81,6 +101,46 @@ std::optional<std::uint32_t> Recording::event(std::string_view name) const {
   auto at = std::ranges::find(setup_.events, name);
   if (at == setup_.events.end()) return std::nullopt;
   return static_cast<std::uint32_t>(at - setup_.events.begin());
+}
+
+void Recording::name_here(const Options& options, symbol::Debuginfod* server) {
+  const auto& common = options.common;
+  symbol::DebugFileServer ask;
+  if (server != nullptr) {
+    ask = [server](std::string_view id) { return server->find(id); };
+    names_.use_server(ask);
+  }
+  names_.set_demangle(common.demangle);
+  wanted_.inlines |= common.inlines;
+  wanted_.lines |= common.lines;
+  names_.use_source({.wanted = wanted_});
+  for (const auto& [object, frames] : unnamed_) {
+    name_frames_of(object, files_[file_of_.at(object)],
+                   server != nullptr ? &ask : nullptr);
+  }
+  names_.resolve(profile_.frames());
+}
+
+// Where there is no file, what was left to this machine says why; what had
+// another reason keeps it.
+void Recording::name_frames_of(process::ObjectId object, const File& file,
+                               const symbol::DebugFileServer* server) {
+  const auto& frames = unnamed_.at(object);
+  auto found = symbol::find_build(file.path, file.image.build_id, server);
+  if (found && objects_.attach(object, std::move(found->fd))) {
+    auto image = file.image;
+    image.only_debug = found->only_debug;
+    names_.preset_image(object, std::move(image));
+    names_.name_again(object, frames);
+    return;
+  }
+  auto reason = found ? symbol::Reason::too_many_files : found.error();
+  for (auto frame : frames) {
+    auto function = names_.at(frame);
+    if (!symbol::is_for_elsewhere(function.reason)) continue;
+    names_.preset(frame, {stack::unnamed_function(std::move(function.object),
+                                                  false, reason)});
+  }
 }
 
 Measurement Recording::measurement() const {

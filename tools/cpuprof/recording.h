@@ -14,10 +14,12 @@
 
 #include "base/error.h"
 #include "measurement.h"
+#include "options.h"
 #include "process/objects.h"
 #include "stack/difference.h"
 #include "stack/names.h"
 #include "stack/profile.h"
+#include "symbol/debuginfod.h"
 
 namespace sightline::cpuprof {
 
@@ -28,10 +30,19 @@ class Recording {
   Recording(const Recording&) = delete;
   Recording& operator=(const Recording&) = delete;
 
-  // A frame as a file tells it: its functions, the called one first and those
-  // that are inlined behind it. Without an address: generated code.
+  // A file that frames lie in, as it was where they were sampled.
+  struct File {
+    std::string path = {};
+    stack::FileImage image = {};
+  };
+  using FileIndex = std::uint32_t;
+  FileIndex add_file(File file);
+
+  // A frame as a recording tells it: its functions, the called one first and
+  // those that are inlined behind it. Without an address: generated code.
   struct Place {
     std::string object = {};
+    std::optional<FileIndex> file = {};  // with an offset in it as address
     bool has_address = true;
     std::uint64_t address = 0;
     std::vector<stack::Function> functions = {};
@@ -60,6 +71,14 @@ class Recording {
   stack::Profile& profile() { return profile_; }
   stack::Names& names() { return names_; }
 
+  // What it tells of its frames beside their names.
+  void has_inlines() { wanted_.inlines = true; }
+  void has_lines() { wanted_.lines = true; }
+
+  // Looks in the files of this machine for the frames without a name, if they
+  // are the files that were sampled. `server` may be null.
+  void name_here(const Options& options, symbol::Debuginfod* server);
+
   // Its file has a beginning and an end.
   void set_whole(bool whole) { is_whole_ = whole; }
   [[nodiscard]] bool is_whole() const { return is_whole_; }
@@ -68,8 +87,10 @@ class Recording {
   [[nodiscard]] Measurement measurement() const;
 
  private:
-  [[nodiscard]] process::ObjectId object(const std::string& name,
+  [[nodiscard]] process::ObjectId object(const Place& place,
                                          std::uint64_t which);
+  void name_frames_of(process::ObjectId object, const File& file,
+                      const symbol::DebugFileServer* server);
 
   Setup setup_;
   Span span_;
@@ -80,6 +101,10 @@ class Recording {
   std::unordered_map<std::string, stack::FrameId> frames_;   // by all of it
   std::unordered_map<std::string, std::uint64_t> meanings_;  // of a place
   std::unordered_map<std::uint64_t, std::string> cgroups_;
+  std::vector<File> files_;
+  std::map<process::ObjectId, FileIndex> file_of_;
+  std::map<process::ObjectId, std::vector<stack::FrameId>> unnamed_;
+  symbol::SourceWanted wanted_;
   std::map<std::pair<std::uint32_t, std::string>, stack::ProcessId> processes_;
 };
 

@@ -151,6 +151,7 @@ Result<FoldedProfile> fold_recording(Opened& opened,
                                      const std::vector<std::string>& by) {
   Recording recording;
   SL_CHECK(read_into(opened, recording));
+  recording.name_here({}, nullptr);
   SL_CHECK(regroup(recording.setup(),
                    by.empty() ? std::vector<std::string>{"comm"} : by));
   auto measurement = recording.measurement();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recording_json.h"
 
+#include <elf.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -152,6 +153,7 @@ Status JsonReader::take(std::string_view line) {
   if (!begun_ && type != "begin") return malformed("no \"begin\" before this");
   if (ended_ && type != "begin") return malformed("something behind \"end\"");
   if (type == "begin") return take_begin(record);
+  if (type == "object") return take_object(record);
   if (type == "stack") return take_stack(record);
   if (type == "interval") return take_span(record, false);
   if (type == "end") return take_span(record, true);
@@ -189,6 +191,49 @@ Status JsonReader::take_begin(const Json& record) {
   return {};
 }
 
+// What a number stands for from here on.
+Status JsonReader::take_object(const Json& record) {
+  Recording::File file{.path = SL_TRY(text(record, "path"))};
+  file.image.is_read = find(record, "build_id") != nullptr;
+  if (file.image.is_read) {
+    auto id = from_hex(SL_TRY(text(record, "build_id")));
+    if (!id) return malformed("\"build_id\" is not hexadecimal");
+    file.image.build_id = *std::move(id);
+  }
+  const auto* segments = find(record, "segments");
+  if (segments == nullptr || !segments->is_array()) {
+    return malformed("\"segments\" is no list");
+  }
+  for (const auto& segment : *segments) {
+    if (!segment.is_object()) return malformed("a segment is no object");
+    file.image.code.push_back(
+        {.type = PT_LOAD,
+         .flags = PF_R | PF_X,
+         .offset = SL_TRY(hexadecimal(segment, "file_offset")),
+         .address = SL_TRY(hexadecimal(segment, "address")),
+         .file_size = SL_TRY(number(segment, "size_bytes"))});
+  }
+  auto number_of_it = SL_TRY(number(record, "object_id"));
+  objects_[number_of_it] = into_.add_file(std::move(file));
+  return {};
+}
+
+Result<Recording::Place> JsonReader::place_of(const Json& record,
+                                              const Function& function) {
+  Recording::Place place{.object = function.object,
+                         .has_address = find(record, "address") != nullptr};
+  if (place.has_address) {
+    place.address = SL_TRY(hexadecimal(record, "address"));
+  }
+  if (find(record, "object_id") == nullptr) return place;
+  auto known = objects_.find(SL_TRY(number(record, "object_id")));
+  if (known == objects_.end()) {
+    return malformed("a frame in an object that was not told of");
+  }
+  place.file = known->second;
+  return place;
+}
+
 // Frames of the same place are one frame with what is inlined in it.
 Result<stack::CallTree::Node> JsonReader::stack_of(const Json& frames) {
   auto node = stack::CallTree::root;
@@ -202,12 +247,10 @@ Result<stack::CallTree::Node> JsonReader::stack_of(const Json& frames) {
     auto function = SL_TRY(function_of(record));
     if (!function.inlined || place.functions.empty()) {
       put();
-      place = {.object = function.object,
-               .has_address = find(record, "address") != nullptr};
-      if (place.has_address) {
-        place.address = SL_TRY(hexadecimal(record, "address"));
-      }
+      place = SL_TRY(place_of(record, function));
     }
+    if (record.contains("inlined")) into_.has_inlines();
+    if (record.contains("file")) into_.has_lines();
     place.functions.push_back(std::move(function));
   }
   put();

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/error.h"
@@ -34,11 +35,15 @@ class JsonReader {
     stack::RowKey key;
     stack::Counts counts;
   };
+  Status take_object(const output::Json& record);
   Status take_stack(const output::Json& record);
+  Result<Recording::Place> place_of(const output::Json& record,
+                                    const stack::Function& function);
   Result<stack::CallTree::Node> stack_of(const output::Json& frames);
   void add_rows();
 
   Recording& into_;
+  std::unordered_map<std::uint64_t, Recording::FileIndex> objects_;
   std::vector<Row> rows_;  // that no span has closed yet
   bool begun_ = false;
   bool ended_ = false;

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recording_pprof.h"
 
+#include <elf.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <ranges>
 
+#include "base/text.h"
 #include "output/pprof_reader.h"
 #include "recording_json.h"
 #include "symbol/reason.h"
@@ -105,6 +108,7 @@ class PprofRecording {
     auto object = file == "[kernel.kallsyms]" ? std::string("[kernel]")
                                               : std::string(file);
     Recording::Place place{.object = object,
+                           .file = file_index_of(location),
                            .has_address = object != "[jit]",
                            .address = place_of(location)};
     for (const auto& line : location.lines | std::views::reverse) {
@@ -116,13 +120,40 @@ class PprofRecording {
       function.line = static_cast<std::uint32_t>(
           std::min<std::uint64_t>(line.line, UINT32_MAX));
       if (function.file.empty()) function.line = 0;
+      if (function.inlined) into_.has_inlines();
+      if (!function.file.empty()) into_.has_lines();
       place.functions.push_back(std::move(function));
     }
     if (place.functions.empty()) {
       place.functions.push_back(
-          stack::unnamed_function(object, kernel, symbol::Reason::no_symbols));
+          stack::unnamed_function(object, kernel, unnamed_in(place)));
     }
     return into_.frame(place);
+  }
+
+  static symbol::Reason unnamed_in(const Recording::Place& place) {
+    return place.file ? symbol::Reason::not_looked_up
+                      : symbol::Reason::no_symbols;
+  }
+
+  // A mapping is a segment of a file, unless it is no file's.
+  std::optional<Recording::FileIndex> file_index_of(
+      const pprof::Location& location) {
+    if (!location.mapping) return std::nullopt;
+    const auto& mapping = profile_.mappings[*location.mapping];
+    if (!mapping.file.starts_with('/')) return std::nullopt;
+    auto [known, added] = files_.try_emplace(*location.mapping, 0);
+    if (!added) return known->second;
+    Recording::File file{.path = std::string(mapping.file)};
+    file.image.build_id = from_hex(mapping.build_id).value_or(std::string());
+    file.image.is_read = !file.image.build_id.empty();
+    file.image.code.push_back({.type = PT_LOAD,
+                               .flags = PF_R | PF_X,
+                               .offset = mapping.file_offset,
+                               .address = mapping.start,
+                               .file_size = mapping.limit - mapping.start});
+    known->second = into_.add_file(std::move(file));
+    return known->second;
   }
 
   // As in JSON: in the object's file, if it has one.
@@ -192,7 +223,8 @@ class PprofRecording {
 
   const pprof::Profile& profile_;
   Recording& into_;
-  std::vector<stack::FrameId> frames_;  // of each location
+  std::vector<stack::FrameId> frames_;                 // of each location
+  std::map<std::size_t, Recording::FileIndex> files_;  // of mappings
 };
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <optional>
 
 #include "base/text.h"
 #include "cli/exit_status.h"
@@ -21,6 +23,12 @@ Result<int> render(const Options& options) {
     cli::say(fmt::format("cpuprof: {} has been cut: this is what is there\n",
                          printable(common.from)));
   }
+  std::optional<symbol::Debuginfod> server;
+  if (auto total = common.debuginfod_ns) {
+    server.emplace(
+        SL_TRY(symbol::Debuginfod::open(std::chrono::nanoseconds(*total))));
+  }
+  recording->name_here(options, server ? &*server : nullptr);
   auto measurement = recording->measurement();
   SL_CHECK(reports.write(measurement, ReportKind::final));
   const auto& ledger = measurement.span.ledger;
