@@ -96,6 +96,34 @@ static __always_inline const __u32 *block_of(__u64 word) {
   return bpf_map_lookup_elem(blocks, &block);
 }
 
+// How far apart the pieces are that a compiler generates into one range: V8
+// reserves 128 MiB for them, the JVM 240.
+#define UNWIND_CODE_RANGE (256ULL << 20)
+
+static __always_inline bool is_generated_near(const __u32 *block, __u64 word,
+                                              __u64 address) {
+  __u64 gap = address - unwind_two_words(block, word);
+  __u32 id = unwind_two_words(block, word + 4) >> 32;
+  struct unwind_object *object = bpf_map_lookup_elem(&unwind_objects, &id);
+  return object && object->state == UNWIND_GENERATED &&
+         gap + UNWIND_CODE_RANGE < 2 * UNWIND_CODE_RANGE;
+}
+
+// What a frame pointer has led to lies in no mapping. Next to generated code it
+// is probably more of that, of a moment ago; elsewhere it is no code at all.
+static __always_inline int unmapped(const struct stack_scratch *space,
+                                    const __u32 *block, __u64 word) {
+  __u64 address = unwind_address(&space->walk);
+  __u64 next = word + UNWIND_MAPPING_WORDS;
+  __u64 end = (__u64)space->space.word +
+              (__u64)space->space.count * UNWIND_MAPPING_WORDS;
+  if (is_generated_near(block, word, address)) return STACK_PENDING;
+  if (next < end && is_generated_near(block, next, address)) {
+    return STACK_PENDING;
+  }
+  return unwind_unmapped(&space->walk);
+}
+
 // Finds the mapping of the walk's pc, and its object.
 __noinline int unwind_enter_mapping(__u32 level) {
   struct stack_scratch *space = scratch_of(level);
@@ -111,7 +139,7 @@ __noinline int unwind_enter_mapping(__u32 level) {
   __u64 rest = unwind_two_words(block, word + 4);
   walk->at.length = rest;
   walk->at.object = rest >> 32;
-  if (!unwind_is_mapped(walk)) return unwind_unmapped(walk);
+  if (!unwind_is_mapped(walk)) return unmapped(space, block, word);
   __u32 id = rest >> 32;
   struct unwind_object *object = bpf_map_lookup_elem(&unwind_objects, &id);
   if (!object) return STACK_PENDING;

@@ -89,6 +89,14 @@ in_stubs() {
   workload jit_frames 1000
 }
 
+# Each sample is of code that nobody knows yet, and copies have a share of the
+# ring: what a busy machine keeps waiting may be without one.
+@test "unwind: code that was generated a moment ago" {
+  cpuprof -q -F 999 -o out.json -- "$workloads/jit_frames" 1000 new >truth
+  clean_ledger out.json
+  judge jit_frames --least 90
+}
+
 @test "unwind: 300 frames deep" {
   cpuprof -q -F 999 -o out.json -- "$workloads/deep" 300 1000
   clean_ledger out.json

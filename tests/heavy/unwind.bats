@@ -71,6 +71,12 @@ JS
   walk node node work.js
 }
 
+@test "heavy unwind: Node, whose interpreter's frames are generated code, too" {
+  need node
+  work_js >work.js
+  walk node node --interpreted-frames-native-stack work.js
+}
+
 @test "heavy unwind: Node, Debian's own" {
   (cd "$top" && scripts/make-root.sh bookworm base-files base-passwd nodejs) ||
     skip "no nodejs from Debian's archive"

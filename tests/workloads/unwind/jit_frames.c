@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// jit_frames MS: generated code, which has frame pointers and no call frame
+// jit_frames MS [new]: generated code, which has frame pointers and no call frame
 // information, between frames that have only the latter. It calls itself, works
-// itself, and calls back.
+// itself, and calls back. "new": the outer one is made anew all the time, each in
+// the page behind the last, as compilers do it that reserve a range for code.
 #include <string.h>
 #include <sys/mman.h>
 
@@ -48,30 +49,45 @@ KNOWN static void enter_code(Relay* relay, void* next, Callback* last) {
   work_sink += 1;
 }
 
-static uint8_t* make_code(void) {
-  uint8_t* code = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (code == MAP_FAILED) return NULL;
+enum { page = 4096, pages = 16384 };
+
+static uint8_t* reserve(void) {
+  uint8_t* range = mmap(NULL, (size_t)page * pages, PROT_NONE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return range == MAP_FAILED ? NULL : range;
+}
+
+static uint8_t* make_code(uint8_t* code) {
+  if (mprotect(code, page, PROT_READ | PROT_WRITE) != 0) return NULL;
   memcpy(code, relay_code, sizeof relay_code);
   memcpy(code + 1024, relay_code, sizeof relay_code);
   memcpy(code + 2048, work_code, sizeof work_code);
-  return mprotect(code, 4096, PROT_READ | PROT_EXEC) == 0 ? code : NULL;
+  return mprotect(code, page, PROT_READ | PROT_EXEC) == 0 ? code : NULL;
 }
 
-int main(int argc, char** argv) {
-  if (argc != 2) return usage("jit_frames MS");
-  uint8_t* code = make_code();
-  if (code == NULL) return 1;
-  say("chain main enter_code - - callback callback_work");
+KNOWN static void call(uint8_t* code, uint8_t* known) {
   Relay* relay;
   Callback* work;
   void *first = code, *last = code + 2048;
   memcpy(&relay, &first, sizeof relay);
   memcpy(&work, &last, sizeof work);
+  for (int i = 0; i < 8; ++i) {
+    enter_code(relay, known + 1024, callback);
+    enter_code(relay, known + 1024, work);
+  }
+}
+
+int main(int argc, char** argv) {
+  if (argc != 2 && argc != 3) return usage("jit_frames MS [new]");
+  uint8_t* range = reserve();
+  uint8_t* code = range == NULL ? NULL : make_code(range);
+  if (code == NULL) return 1;
+  say("chain main call enter_code - - callback callback_work");
   work_for(argv[1]);
-  while (time_left()) {
-    enter_code(relay, code + 1024, callback);
-    enter_code(relay, code + 1024, work);
+  for (int made = 1; time_left(); ++made) {
+    call(code, range);
+    if (argc == 3) code = make_code(range + (size_t)page * (1 + made % (pages - 1)));
+    if (code == NULL) return 1;
   }
   return 0;
 }
