@@ -16,8 +16,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 version=$(sed -n 's/^project(.* VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
 
 ledger() {
-  sed -nE "s/^ *X\(([a-z_]+), $1, \"(.*)\"\).*/.TP\n.B \1\n\2/p" \
-    bpf/include/ledger.h
+  # An entry may go on in a second line.
+  awk '{ sub(/ *\\$/, ""); entry = entry $0 }
+       entry !~ /X\(/ || /\)$/ { print entry; entry = "" }' \
+    bpf/include/ledger.h |
+    sed -nE "s/^ *X\(([a-z_]+), [A-Z]+, $1, *\"(.*)\"\).*/.TP\n.B \1\n\2/p"
 }
 
 expand() {

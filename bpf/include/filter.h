@@ -17,8 +17,10 @@ const volatile bool filter_cgroup = false;
 const volatile bool keep_idle = false;
 const volatile __u32 own_pid = 0;  // 0: the tool's own samples are kept
 
-// Chosen ids: a process id, or a thread id with TARGET_THREAD set.
+// Chosen ids: a process id, a thread id with TARGET_THREAD set, or that of a
+// process whose children are chosen with TARGET_PARENT set.
 #define TARGET_THREAD (1ULL << 32)
+#define TARGET_PARENT (1ULL << 33)
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);

@@ -10,6 +10,9 @@
 namespace sightline::bpf {
 namespace {
 
+constexpr auto ANY = LedgerScope::any;
+constexpr auto SAMPLES = LedgerScope::samples;
+constexpr auto EVENTS = LedgerScope::events;
 constexpr auto FLOW = LossClass::flow;
 constexpr auto FILTERED = LossClass::filtered;
 constexpr auto LOST = LossClass::lost;
@@ -18,7 +21,8 @@ constexpr auto PARTIAL = LossClass::partial;
 }  // namespace
 
 const std::array<LedgerEntry, LEDGER_COUNT>& ledger_entries() {
-#define LEDGER_ENTRY(name, class, sentence) LedgerEntry{#name, class, sentence},
+#define LEDGER_ENTRY(name, scope, class, sentence) \
+  LedgerEntry{#name, scope, class, sentence},
   static constexpr std::array<LedgerEntry, LEDGER_COUNT> entries{
       {LEDGER_LIST(LEDGER_ENTRY)}};
 #undef LEDGER_ENTRY

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The loss ledger, user half: what became of every sample, by the names of
-// bpf/include/ledger.h. Every output format ends with it.
+// The loss ledger, user half: what became of every sample or event, by the
+// names of bpf/include/ledger.h. Every output format ends with it.
 #pragma once
 
 #include <array>
@@ -16,8 +16,12 @@ namespace sightline::bpf {
 
 enum class LossClass { flow, filtered, lost, partial };
 
+// Which tools have an entry: those that sample, those of events.
+enum class LedgerScope { any, samples, events };
+
 struct LedgerEntry {
   std::string_view name;  // as in JSON
+  LedgerScope scope;
   LossClass loss_class;
   std::string_view sentence;  // for people
 };

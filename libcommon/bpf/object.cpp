@@ -6,7 +6,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <array>
+
 #include "base/file.h"
+#include "base/handle.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "bpf/log.h"
@@ -96,6 +99,30 @@ Result<Link> attach(const bpf_program& program) {
   if (link) return link;
   return fail_errno(
       fmt::format("cannot attach {}", bpf_program__section_name(&program)));
+}
+
+bool can_trace_return(const char* function) {
+  auto id = libbpf_find_vmlinux_btf_id(function, BPF_TRACE_FEXIT);
+  if (id <= 0) return false;
+  const std::array<bpf_insn, 2> nothing{{{.code = BPF_ALU64 | BPF_MOV | BPF_K,
+                                          .dst_reg = 0,
+                                          .src_reg = 0,
+                                          .off = 0,
+                                          .imm = 0},
+                                         {.code = BPF_JMP | BPF_EXIT,
+                                          .dst_reg = 0,
+                                          .src_reg = 0,
+                                          .off = 0,
+                                          .imm = 0}}};
+  bpf_prog_load_opts options{};
+  options.sz = sizeof(options);
+  options.expected_attach_type = BPF_TRACE_FEXIT;
+  options.attach_btf_id = static_cast<__u32>(id);
+  UniqueFd program(::bpf_prog_load(BPF_PROG_TYPE_TRACING, "probe", "GPL",
+                                   nothing.data(), nothing.size(), &options));
+  if (!program) return false;
+  UniqueFd link(::bpf_raw_tracepoint_open(nullptr, program.get()));
+  return static_cast<bool>(link);
 }
 
 std::uint64_t map_memory(const bpf_object& object) {

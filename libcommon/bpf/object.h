@@ -77,6 +77,11 @@ void erase(const bpf_map* map, const K& key) {
 // Attaches a program by what its section says (raw tracepoints and the like).
 Result<Link> attach(const bpf_program& program);
 
+// Whether this kernel lets programs run when that function of its own returns
+// (fexit): it has BTF for it and takes a program that does nothing there. Some
+// kernels have no function tracing, or refuse it.
+bool can_trace_return(const char* function);
+
 // Kernel memory of all maps of an object in bytes, as the kernel accounts for
 // it (/proc/self/fdinfo, "memlock"); needs a loaded object.
 std::uint64_t map_memory(const bpf_object& object);

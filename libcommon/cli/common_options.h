@@ -58,6 +58,13 @@ struct CommonOptions {
   std::string cgroup;  // absolute, or relative to the cgroup mount
   std::vector<int> cpus;
 
+  // Events
+  bool failed_only = false;
+  bool wall_clock = false;  // a column each
+  bool since_start = false;
+  bool utc = false;
+  bool summary = false;
+
   // Timing
   std::optional<std::uint64_t> duration_ns;
   std::optional<std::uint64_t> interval_ns;
@@ -161,6 +168,18 @@ void add_unwind_options(OptionTable& table, CommonOptions& common);
 // --inline --line --no-demangle --raw --debuginfod: stack tools.
 void add_symbol_options(OptionTable& table, CommonOptions& common);
 
+// -x: execsnoop, tcpconnect.
+void add_failed_option(OptionTable& table, CommonOptions& common);
+
+// -T -t --utc: event tools.
+void add_time_columns(OptionTable& table, CommonOptions& common);
+
+// --summary, and -i for it: event tools.
+void add_summary_options(OptionTable& table, CommonOptions& common);
+
+// What these cannot tell one by one.
+Status check_event_options(const CommonOptions& common);
+
 // --by, with the tool's keys.
 void add_grouping_option(OptionTable& table, CommonOptions& common,
                          std::vector<std::string> keys);
@@ -172,7 +191,10 @@ void add_table_options(OptionTable& table, CommonOptions& common,
 // --icicle: stack tools.
 void add_flame_option(OptionTable& table, CommonOptions& common);
 
-// -f -j --format -o -w --width --color --max-loss: all tools.
-void add_output_options(OptionTable& table, CommonOptions& common);
+// -f -j --format -o -w --width --color --max-loss: all tools; documents (pprof,
+// svg) are of the stack tools.
+enum class Formats { all, lines };
+void add_output_options(OptionTable& table, CommonOptions& common,
+                        Formats formats = Formats::all);
 
 }  // namespace sightline::cli

@@ -254,4 +254,12 @@ std::vector<std::pair<std::string, std::string>> describe(
   };
 }
 
+std::string feature_lines() {
+  std::string text;
+  for (const auto& [label, value] : describe(read_system_facts())) {
+    text += fmt::format("{}: {}\n", label, value);
+  }
+  return text;
+}
+
 }  // namespace sightline::cli

@@ -58,4 +58,7 @@ bool knows_bpf_capability(const SystemFacts& facts);
 std::vector<std::pair<std::string, std::string>> describe(
     const SystemFacts& facts);
 
+// The same of this machine, now, a line each: what `-V -v` prints.
+std::string feature_lines();
+
 }  // namespace sightline::cli

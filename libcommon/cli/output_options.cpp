@@ -44,19 +44,41 @@ Status set_format(CommonOptions& common, Format format) {
   return {};
 }
 
-std::vector<std::string> format_names() {
+bool belongs(const FormatEntry& entry, Formats which) {
+  return which == Formats::all || !output::is_document(entry.format);
+}
+
+std::vector<std::string> format_names(Formats which) {
   std::vector<std::string> names;
-  for (const auto& entry : formats) names.emplace_back(entry.name);
+  for (const auto& entry : formats) {
+    if (belongs(entry, which)) names.emplace_back(entry.name);
+  }
   return names;
 }
 
-Status set_format_by_name(CommonOptions& common, std::string_view value) {
-  SL_CHECK(check_choice(value, format_names()));
+std::string endings(Formats which) {
+  std::string text;
+  for (const auto& entry : formats) {
+    if (!belongs(entry, which)) continue;
+    text += (text.empty() ? "" : ", ") + std::string(entry.ending);
+  }
+  return text;
+}
+
+Status set_format_by_name(CommonOptions& common, std::string_view value,
+                          Formats which) {
+  SL_CHECK(check_choice(value, format_names(which)));
   return set_format(
       common, std::ranges::find(formats, value, &FormatEntry::name)->format);
 }
 
-Status add_output(CommonOptions& common, std::string_view value) {
+Status add_output(CommonOptions& common, std::string_view value,
+                  Formats which) {
+  for (const auto& entry : formats) {
+    if (belongs(entry, which) || !value.ends_with(entry.ending)) continue;
+    return usage_error(fmt::format("expected a name that ends in {}, got '{}'",
+                                   endings(which), printable(value)));
+  }
   if (std::ranges::find(common.outputs, value) != common.outputs.end()) {
     return usage_error(fmt::format("'{}' is given twice", printable(value)));
   }
@@ -89,7 +111,8 @@ Status set_max_loss(CommonOptions& common, std::string_view value) {
   return {};
 }
 
-void add_format_options(OptionTable& table, CommonOptions& common) {
+void add_format_options(OptionTable& table, CommonOptions& common,
+                        Formats which) {
   table.add(
       {.name = "folded",
        .letter = 'f',
@@ -110,21 +133,26 @@ void add_format_options(OptionTable& table, CommonOptions& common) {
                      "ending says nothing [table].",
              .group = "Output",
              .completion = Completion::choice,
-             .choices = format_names(),
-             .set = [&common](auto value) {
-               return set_format_by_name(common, value);
+             .choices = format_names(which),
+             .set = [&common, which](auto value) {
+               return set_format_by_name(common, value, which);
              }});
   table.add(
       {.name = "output",
        .letter = 'o',
        .value = "FILE",
-       .help = "Write to FILE instead of stdout, which is -. The ending "
-               "names the format: .txt, .folded, .json, .pb.gz, .svg. May be "
-               "repeated. With -i, %n in the name numbers the files.",
+       .help = fmt::format(
+           "Write to FILE instead of stdout, which is -. The ending names the "
+           "format: {}. May be repeated.{}",
+           endings(which),
+           which == Formats::all ? " With -i, %n in the name numbers the files."
+                                 : ""),
        .group = "Output",
        .completion = Completion::file,
        .repeatable = true,
-       .set = [&common](auto value) { return add_output(common, value); }});
+       .set = [&common, which](auto value) {
+         return add_output(common, value, which);
+       }});
 }
 
 void add_terminal_options(OptionTable& table, CommonOptions& common) {
@@ -268,8 +296,9 @@ void add_table_options(OptionTable& table, CommonOptions& common,
              .set = set_number(common.rows, 1, most_rows)});
 }
 
-void add_output_options(OptionTable& table, CommonOptions& common) {
-  add_format_options(table, common);
+void add_output_options(OptionTable& table, CommonOptions& common,
+                        Formats which) {
+  add_format_options(table, common, which);
   add_terminal_options(table, common);
   table.add(
       {.name = "max-loss",

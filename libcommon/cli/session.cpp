@@ -2,6 +2,7 @@
 #include "cli/session.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -119,6 +120,29 @@ Status Session::add(int fd, std::uint32_t events, Handler handler) {
 
 Status Session::watch(int fd, std::function<Status()> ready) {
   return add(fd, EPOLLIN, std::move(ready));
+}
+
+Status Session::watch_paced(int fd, std::uint64_t pause_ns,
+                            std::function<Status()> ready) {
+  UniqueFd timer(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  if (!timer) return fail_errno("cannot set a timer");
+  auto pause = timer_for(pause_ns, false);
+  auto index = handlers_.size();
+  auto read_and_pause = [ready = std::move(ready), pause,
+                         at = timer.get()]() -> Status {
+    SL_CHECK(ready());
+    ::timerfd_settime(at, 0, &pause, nullptr);
+    return {};
+  };
+  SL_CHECK(add(fd, EPOLLIN | EPOLLONESHOT, std::move(read_and_pause)));
+  SL_CHECK(add(timer.get(), EPOLLIN, [this, fd, index, at = timer.get()] {
+    clear_counter(at);
+    epoll_event event{.events = EPOLLIN | EPOLLONESHOT, .data = {.u64 = index}};
+    bool armed = ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) == 0;
+    return armed ? Status() : Status(fail_errno("cannot watch a descriptor"));
+  }));
+  timers_.push_back(std::move(timer));
+  return {};
 }
 
 Status Session::add_timer(std::uint64_t ns, bool repeats, Handler handler) {
@@ -250,6 +274,15 @@ Result<UniqueFd> watch_process(pid_t pid) {
   bool thread = ::access(fmt::format("/proc/{}", pid).c_str(), F_OK) == 0;
   return fail(ErrorKind::runtime, fmt::format("no such process: {}", pid),
               thread ? fmt::format("{} is a thread: use -L", pid) : "");
+}
+
+// A pidfd is readable once the whole process has ended, also unreaped.
+Result<UniqueFd> watch_living_process(pid_t pid) {
+  auto fd = SL_TRY(watch_process(pid));
+  pollfd process{.fd = fd.get(), .events = POLLIN, .revents = 0};
+  if (::poll(&process, 1, 0) == 0) return fd;
+  return fail(ErrorKind::runtime,
+              fmt::format("process {} has ended already (zombie)", pid));
 }
 
 }  // namespace sightline::cli

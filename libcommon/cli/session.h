@@ -58,6 +58,11 @@ class Session {
   // Calls `ready` whenever `fd` is readable. Fails with errno.
   Status watch(int fd, std::function<Status()> ready);
 
+  // The same, but for `pause_ns` after each call nobody looks at `fd`: a source
+  // that never stops is read in batches, and one that was silent at once.
+  Status watch_paced(int fd, std::uint64_t pause_ns,
+                     std::function<Status()> ready);
+
   // Gives every signal its default effect again, for a wait after run().
   static void restore_signals();
 
@@ -90,5 +95,9 @@ class Session {
 // A descriptor that is readable once the process has ended. Fails as runtime
 // with "no such process" when there is none, or only a thread of that number.
 Result<UniqueFd> watch_process(pid_t pid);
+
+// The same; one that has ended and was not waited for (a zombie) is none
+// either.
+Result<UniqueFd> watch_living_process(pid_t pid);
 
 }  // namespace sightline::cli

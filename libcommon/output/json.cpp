@@ -53,6 +53,16 @@ void put_text(Json& object, std::string_view key, std::string_view bytes) {
   if (!is_utf8(bytes)) object[name + "_hex"] = to_hex(bytes);
 }
 
+void put_texts(Json& object, std::string_view key,
+               std::span<const std::string> texts) {
+  std::string name(key);
+  auto& array = object[name] = Json::array();
+  for (const auto& text : texts) array.push_back(text);
+  if (std::ranges::all_of(texts, is_utf8)) return;
+  auto& raw = object[name + "_hex"] = Json::array();
+  for (const auto& text : texts) raw.push_back(to_hex(text));
+}
+
 void put_absent(Json& object, std::string_view key, std::string_view reason) {
   std::string name(key);
   object[name] = nullptr;

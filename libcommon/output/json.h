@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,11 @@ std::string to_line(const Json& object);
 // Text from a stranger. Where it is not UTF-8, the raw bytes stand beside it in
 // hexadecimal, under `<key>_hex`.
 void put_text(Json& object, std::string_view key, std::string_view bytes);
+
+// Texts from a stranger, as an array. Where one is not UTF-8, all stand beside
+// it in hexadecimal, under `<key>_hex`.
+void put_texts(Json& object, std::string_view key,
+               std::span<const std::string> texts);
 
 // A value that is not known: null, with the reason under `<key>_reason`.
 void put_absent(Json& object, std::string_view key, std::string_view reason);

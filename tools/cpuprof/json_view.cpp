@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "bpf/ledger_json.h"
 #include "json_records.h"
 #include "report.h"
 
@@ -164,17 +165,7 @@ class JsonView : public View {
   }
 
   static Status write_losses(const Span& span, output::Sink& sink) {
-    for (std::size_t i = 0; i < span.ledger.counts.size(); ++i) {
-      const auto& entry = bpf::ledger_entries()[i];
-      bool missing = entry.loss_class == bpf::LossClass::lost ||
-                     entry.loss_class == bpf::LossClass::partial;
-      if (!missing || span.ledger.counts[i] == 0) continue;
-      Json record{{"type", "lost"},
-                  {"time_ns", span.to_ns},
-                  {"reason", entry.name},
-                  {"count", span.ledger.counts[i]},
-                  {"partial", entry.loss_class == bpf::LossClass::partial},
-                  {"text", entry.sentence}};
+    for (const auto& record : bpf::loss_records(span.ledger, span.to_ns)) {
       SL_CHECK(sink.write(to_line(record)));
     }
     return {};

@@ -15,6 +15,7 @@
 #include "base/units.h"
 #include "bpf/log.h"
 #include "bpf/object.h"
+#include "cli/command_run.h"
 #include "cli/exit_status.h"
 #include "cli/features.h"
 #include "cli/preflight.h"
@@ -48,14 +49,6 @@ cli::Needs needs_of(const Options& options) {
           .kernel_symbols = !options.common.user_only,
           .btf = options.common.btf.empty(),
           .memlock_bytes = memlock_needed};
-}
-
-// A pidfd is readable once the whole process has ended, also unreaped.
-Status check_alive(int pid, int pidfd) {
-  pollfd process{.fd = pidfd, .events = POLLIN, .revents = 0};
-  if (::poll(&process, 1, 0) == 0) return {};
-  return fail(ErrorKind::runtime,
-              fmt::format("process {} has ended already (zombie)", pid));
 }
 
 bool is_running(const ThreadId& thread) {
@@ -104,8 +97,7 @@ void Profiler::note(const std::string& text) const {
 
 Status Profiler::watch_targets() {
   for (int pid : options_.common.pids) {
-    targets_.push_back(SL_TRY(cli::watch_process(pid)));
-    SL_CHECK(check_alive(pid, targets_.back().get()));
+    targets_.push_back(SL_TRY(cli::watch_living_process(pid)));
   }
   for (int tid : options_.common.tids) {
     auto stat = process::read_stat(static_cast<std::uint32_t>(tid));
@@ -346,12 +338,9 @@ Result<int> Profiler::run() {
   SL_CHECK(start());
   banner();
   if (command_) {
-    int err = SL_TRY(command_->release());
-    if (err != 0) {
-      auto reason = cli::cannot_run(options_.command[0], err);
-      cli::say(cli::error_message("cpuprof", reason));
-      return command_->wait();
-    }
+    auto failed =
+        SL_TRY(cli::start_command("cpuprof", *command_, options_.command[0]));
+    if (failed) return *failed;
   }
   cli::SessionSettings settings{.duration_ns = options_.common.duration_ns,
                                 .interval_ns = options_.common.interval_ns,
@@ -530,17 +519,8 @@ Result<int> Profiler::finish(const cli::End& end) {
   auto limit = options_.common.max_loss_percent;
   int status = limit && lost > *limit ? cli::status_loss : cli::status_done;
   if (!command_) return status;
-  auto of_command = SL_TRY(command_status(end));
+  auto of_command = SL_TRY(cli::end_command(*command_, end));
   return of_command != 0 ? of_command : status;
-}
-
-// A command that outlives the measurement is waited for: its status is ours.
-Result<int> Profiler::command_status(const cli::End& end) {
-  bool passed_on =
-      end.reason == cli::EndReason::interrupted && !end.from_terminal;
-  if (passed_on) command_->signal(end.signal);
-  cli::Session::restore_signals();
-  return command_->wait();
 }
 
 }  // namespace sightline::cpuprof

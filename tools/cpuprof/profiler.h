@@ -79,7 +79,6 @@ class Profiler {
   void say_source_problems();
   void banner() const;
   Result<int> finish(const cli::End& end);
-  Result<int> command_status(const cli::End& end);
   std::string cgroup_path(std::uint64_t id);
 
   const Options& options_;

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run.h"
 
-#include <fmt/format.h>
-
-#include "cli/command.h"
+#include "cli/command_run.h"
 #include "cli/exit_status.h"
 #include "cli/features.h"
 #include "cli/program.h"
@@ -15,14 +13,6 @@
 
 namespace sightline::cpuprof {
 namespace {
-
-std::string feature_lines() {
-  std::string text;
-  for (const auto& [label, value] : cli::describe(cli::read_system_facts())) {
-    text += fmt::format("{}: {}\n", label, value);
-  }
-  return text;
-}
 
 Result<int> profile(const Options& options, std::span<char* const> argv) {
   auto profiler = SL_TRY(Profiler::open(options, argv));
@@ -39,24 +29,15 @@ Result<int> run(std::span<char* const> argv) {
     bool detailed =
         parsed.action == cli::Action::version && options.common.verbosity > 0;
     SL_CHECK(cli::answer(table, parsed, man_page,
-                         detailed ? feature_lines() : std::string()));
+                         detailed ? cli::feature_lines() : std::string()));
     return cli::status_done;
   }
   options.command = std::move(parsed.command);
   SL_CHECK(check(options));
   if (!options.common.from.empty()) return render(options);
   if (!options.common.before.empty()) return compare(options);
-  if (options.command.empty()) return profile(options, argv);
-  // With a command, each failure has a status of its own.
-  auto found = cli::find_command(options.command[0]);
-  if (!found) {
-    cli::say(cli::error_message("cpuprof", found.error()));
-    return cli::exec_failure(found.error().err);
-  }
-  auto status = profile(options, argv);
-  if (status) return status;
-  cli::say(cli::error_message("cpuprof", status.error()));
-  return cli::status_command_failed;
+  return cli::with_command("cpuprof", options.command,
+                           [&] { return profile(options, argv); });
 }
 
 }  // namespace sightline::cpuprof

@@ -3,10 +3,10 @@
 
 #include <fmt/format.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -18,10 +18,6 @@
 namespace sightline::cpuprof {
 namespace {
 
-constexpr std::uint64_t target_thread = 1ULL << 32;  // bpf/include/filter.h
-// Processes of a traced command that live at the same time.
-constexpr std::uint32_t most_followed = 16384;
-
 // Of copies of stacks, 16 to 64 KiB each.
 constexpr std::uint32_t copies_ring = 8U << 20;
 
@@ -31,13 +27,24 @@ std::uint64_t random_seed() {
   return seed;
 }
 
-// Inode of our PID namespace, 0 for the initial one (PROC_PID_INIT_INO,
-// include/linux/proc_ns.h).
-std::uint32_t own_pid_namespace() {
-  constexpr ino_t initial = 0xEFFFFFFC;
-  struct stat info{};
-  if (::stat("/proc/self/ns/pid", &info) != 0) return 0;
-  return info.st_ino == initial ? 0 : static_cast<std::uint32_t>(info.st_ino);
+bpf::FilterChoice filters_of(const Options& options, pid_t command_pid) {
+  const auto& common = options.common;
+  bpf::FilterChoice choice{
+      .uid = common.uid,
+      .by_cgroup = !common.cgroup.empty(),
+      .follow_children = command_pid > 0,
+      .own_pid =
+          options.include_self ? 0 : static_cast<std::uint32_t>(::getpid())};
+  for (int pid : common.pids) {
+    choice.targets.push_back(static_cast<unsigned>(pid));
+  }
+  for (int tid : common.tids) {
+    choice.targets.push_back(bpf::target_thread | static_cast<unsigned>(tid));
+  }
+  if (command_pid > 0) {
+    choice.targets.push_back(static_cast<unsigned>(command_pid));
+  }
+  return choice;
 }
 
 // Frames that the kernel walks on one side; it refuses to walk more.
@@ -80,10 +87,10 @@ Result<Sampling> Sampling::open(const Options& options, pid_t command_pid) {
   SL_CHECK(sampling.choose_events(options));
   auto skeleton = SL_TRY(bpf::open_skeleton<cpuprof_bpf>(options.common.btf));
   sampling.skeleton_.reset(skeleton.release());
-  SL_CHECK(sampling.configure(options, command_pid));
+  auto filters = filters_of(options, command_pid);
+  sampling.configure(options, filters);
   SL_CHECK(bpf::load_skeleton(*sampling.skeleton_));
-  SL_CHECK(sampling.add_targets(options, command_pid));
-  SL_CHECK(sampling.add_cgroup(options));
+  SL_CHECK(sampling.fill_filters(options, filters));
   SL_CHECK(sampling.open_samplers(options));
   return sampling;
 }
@@ -121,59 +128,31 @@ void Sampling::configure_unwinding(const cli::CommonOptions& common) {
   }
 }
 
-Status Sampling::configure(const Options& options, pid_t command_pid) {
+void Sampling::configure(const Options& options,
+                         const bpf::FilterChoice& filters) {
   const auto& common = options.common;
+  bpf::configure_filters(*skeleton_, filters);
+  follows_children_ = filters.follow_children;
   auto& settings = *skeleton_->rodata;
   settings.hash_seed = random_seed();
   settings.frame_limit = frame_limit();
-  settings.pid_namespace = own_pid_namespace();
-  settings.own_pid =
-      options.include_self ? 0 : static_cast<std::uint32_t>(::getpid());
   settings.keep_idle = options.idle;
   settings.want_kernel_stacks = !common.user_only;
   settings.want_user_stacks = !common.kernel_only;
-  settings.filter_user = common.uid.has_value();
-  settings.wanted_user = common.uid.value_or(0);
-  settings.filter_cgroup = !common.cgroup.empty();
-  settings.filter_targets =
-      command_pid > 0 || !common.pids.empty() || !common.tids.empty();
   settings.key_tid = options.groups_by("tid");
   settings.key_cpu = options.groups_by("cpu");
   settings.key_cgroup = options.groups_by("cgroup");
   settings.several_events = events_.size() > 1;
-  follows_children_ = command_pid > 0;
-  bool nested = settings.pid_namespace != 0;
-  bpf::set_autoload(skeleton_->progs.follow_fork, follows_children_);
-  bpf::set_autoload(skeleton_->progs.follow_exit, follows_children_ && nested);
-  bpf::set_autoload(skeleton_->progs.follow_free, follows_children_ && !nested);
   configure_unwinding(common);
-  auto targets =
-      static_cast<std::uint32_t>(common.pids.size() + common.tids.size());
-  bpf::set_max_entries(skeleton_->maps.targets, follows_children_
-                                                    ? most_followed
-                                                    : std::max(targets, 1U));
-  return {};
 }
 
-Status Sampling::add_targets(const Options& options, pid_t command_pid) {
-  std::vector<std::uint64_t> keys;
-  for (int pid : options.common.pids)
-    keys.push_back(static_cast<unsigned>(pid));
-  for (int tid : options.common.tids) {
-    keys.push_back(target_thread | static_cast<unsigned>(tid));
+Status Sampling::fill_filters(const Options& options,
+                              const bpf::FilterChoice& filters) {
+  UniqueFd cgroup;
+  if (filters.by_cgroup) {
+    cgroup = SL_TRY(container::open_cgroup(options.common.cgroup)).fd;
   }
-  if (command_pid > 0) keys.push_back(static_cast<unsigned>(command_pid));
-  for (auto key : keys) {
-    SL_CHECK(bpf::put(skeleton_->maps.targets, key, std::uint8_t{1}));
-  }
-  return {};
-}
-
-Status Sampling::add_cgroup(const Options& options) {
-  if (options.common.cgroup.empty()) return {};
-  auto cgroup = SL_TRY(container::open_cgroup(options.common.cgroup));
-  return bpf::put(skeleton_->maps.wanted_cgroup, std::uint32_t{0},
-                  cgroup.fd.get());
+  return bpf::fill_filters(*skeleton_, filters, cgroup.get());
 }
 
 Status Sampling::open_samplers(const Options& options) {
@@ -224,11 +203,9 @@ unwind::StoreMaps Sampling::unwind_maps() const {
 
 Status Sampling::start() {
   if (follows_children_) {
-    links_.push_back(SL_TRY(bpf::attach(*skeleton_->progs.follow_fork)));
-    bool nested = skeleton_->rodata->pid_namespace != 0;
-    links_.push_back(
-        SL_TRY(bpf::attach(nested ? *skeleton_->progs.follow_exit
-                                  : *skeleton_->progs.follow_free)));
+    for (auto& link : SL_TRY(bpf::follow_children(*skeleton_))) {
+      links_.push_back(std::move(link));
+    }
   }
   for (auto& sampler : samplers_) SL_CHECK(sampler.enable());
   return {};

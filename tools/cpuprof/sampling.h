@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/handle.h"
+#include "bpf/filters.h"
 #include "bpf/object.h"
 #include "options.h"
 #include "perf/event.h"
@@ -73,9 +74,8 @@ class Sampling {
   Sampling();
   Status choose_events(const Options& options);
   void configure_unwinding(const cli::CommonOptions& common);
-  Status configure(const Options& options, pid_t command_pid);
-  Status add_targets(const Options& options, pid_t command_pid);
-  Status add_cgroup(const Options& options);
+  void configure(const Options& options, const bpf::FilterChoice& filters);
+  Status fill_filters(const Options& options, const bpf::FilterChoice& filters);
   Status open_samplers(const Options& options);
 
   struct SkeletonCloser {

@@ -41,7 +41,9 @@ TEST(Ledger, TotalsByClassMeetNowhereAndLeaveNothingOut) {
   auto partial = ledger.total(LossClass::partial);
   EXPECT_EQ(flow, 1ULL << LEDGER_entered | 1ULL << LEDGER_entered_idle);
   EXPECT_EQ(lost, 1ULL << LEDGER_table_full | 1ULL << LEDGER_skipped |
-                      1ULL << LEDGER_recursion | 1ULL << LEDGER_unaccounted);
+                      1ULL << LEDGER_recursion | 1ULL << LEDGER_unaccounted |
+                      1ULL << LEDGER_event_ring_full |
+                      1ULL << LEDGER_scratch_full);
   EXPECT_EQ(flow + filtered + lost + partial, (1ULL << LEDGER_COUNT) - 1);
 }
 

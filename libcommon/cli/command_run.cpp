@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/command_run.h"
+
+#include "cli/exit_status.h"
+#include "cli/program.h"
+
+namespace sightline::cli {
+
+Result<int> with_command(std::string_view tool,
+                         const std::vector<std::string>& command,
+                         const std::function<Result<int>()>& measure) {
+  if (command.empty()) return measure();
+  auto found = find_command(command[0]);
+  if (!found) {
+    say(error_message(tool, found.error()));
+    return exec_failure(found.error().err);
+  }
+  auto status = measure();
+  if (status) return status;
+  say(error_message(tool, status.error()));
+  return status_command_failed;
+}
+
+Result<std::optional<int>> start_command(std::string_view tool,
+                                         Command& command,
+                                         const std::string& name) {
+  int err = SL_TRY(command.release());
+  if (err == 0) return std::nullopt;
+  say(error_message(tool, cannot_run(name, err)));
+  return SL_TRY(command.wait());
+}
+
+Result<int> end_command(Command& command, const End& end) {
+  bool passed_on = end.reason == EndReason::interrupted && !end.from_terminal;
+  if (passed_on) command.signal(end.signal);
+  Session::restore_signals();
+  return command.wait();
+}
+
+}  // namespace sightline::cli

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The common options of the tools that show events.
+#include "cli/common_options.h"
+#include "cli/setters.h"
+
+namespace sightline::cli {
+
+void add_failed_option(OptionTable& table, CommonOptions& common) {
+  table.add({.name = "failed",
+             .letter = 'x',
+             .help = "Only what failed.",
+             .group = "Filtering",
+             .set = set_flag(common.failed_only)});
+}
+
+void add_time_columns(OptionTable& table, CommonOptions& common) {
+  table.add({.name = "time",
+             .letter = 'T',
+             .help = "Show the time of day of each row.",
+             .group = "Output",
+             .set = set_flag(common.wall_clock)});
+  table.add({.name = "timestamp",
+             .letter = 't',
+             .help = "Show the seconds since the start for each row.",
+             .group = "Output",
+             .set = set_flag(common.since_start)});
+  table.add({.name = "utc",
+             .help = "With --time, in UTC.",
+             .group = "Output",
+             .set = set_flag(common.utc)});
+}
+
+void add_summary_options(OptionTable& table, CommonOptions& common) {
+  add_interval_option(table, common);
+  table.add({.name = "summary",
+             .help = "Totals at the end, or with -i each interval, instead of "
+                     "a row for each event.",
+             .group = "Output",
+             .set = set_flag(common.summary)});
+}
+
+Status check_event_options(const CommonOptions& common) {
+  if (common.interval_ns && !common.summary) {
+    return fail(ErrorKind::usage, "--interval is for --summary",
+                "rows appear as they happen");
+  }
+  if (common.utc && !common.wall_clock) {
+    return fail(ErrorKind::usage, "--utc is for --time");
+  }
+  return {};
+}
+
+}  // namespace sightline::cli
