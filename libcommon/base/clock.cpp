@@ -35,6 +35,18 @@ std::string format_rfc3339(std::uint64_t ns) {
                      utc.tm_hour, utc.tm_min, utc.tm_sec, ns % ns_per_second);
 }
 
+std::string format_time_of_day(std::uint64_t ns, bool utc) {
+  auto seconds = static_cast<std::time_t>(ns / ns_per_second);
+  std::tm time{};
+  if (utc) {
+    ::gmtime_r(&seconds, &time);
+  } else {
+    ::localtime_r(&seconds, &time);
+  }
+  return fmt::format("{:02}:{:02}:{:02}.{:03}", time.tm_hour, time.tm_min,
+                     time.tm_sec, ns % ns_per_second / ns_per_ms);
+}
+
 std::optional<std::uint64_t> parse_rfc3339(std::string_view text) {
   std::tm utc{};
   const std::string whole(text);

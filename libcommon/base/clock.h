@@ -25,4 +25,7 @@ std::string format_rfc3339(std::uint64_t realtime_ns);
 // The way back, of exactly that form; nothing for another, or before 1970.
 std::optional<std::uint64_t> parse_rfc3339(std::string_view text);
 
+// The time of day, `15:00:37.123`, in UTC or in the zone of this process.
+std::string format_time_of_day(std::uint64_t realtime_ns, bool utc);
+
 }  // namespace sightline
