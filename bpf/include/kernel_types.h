@@ -31,21 +31,97 @@ typedef struct {
   int counter;
 } atomic_t;
 
+struct inode {
+  unsigned int i_nlink;
+};
+
+struct qstr {
+  const unsigned char *name;
+};
+
+struct dentry {
+  struct dentry *d_parent;
+  struct qstr d_name;
+  struct inode *d_inode;
+};
+
+struct vfsmount {
+  struct dentry *mnt_root;
+};
+
+struct mount {
+  struct mount *mnt_parent;
+  struct dentry *mnt_mountpoint;
+  struct vfsmount mnt;
+};
+
+struct path {
+  struct vfsmount *mnt;
+  struct dentry *dentry;
+};
+
+struct file {
+  struct path f_path;
+};
+
+struct fs_struct {
+  struct path pwd;
+};
+
+struct mm_struct {
+  unsigned long arg_start, arg_end, env_start, env_end;
+  struct file *exe_file;
+};
+
+struct linux_binprm {
+  int argc;
+  const char *filename;
+  const char *interp;
+};
+
+struct tty_struct {
+  char name[64];
+};
+
 struct signal_struct {
   atomic_t live;
+  struct tty_struct *tty;
+  unsigned int flags;
+  int group_exit_code;
+  unsigned long long utime;  // of threads that have ended, as stime
+  unsigned long long stime;
+  unsigned long maxrss;  // pages
+  unsigned long long sum_sched_runtime;
+};
+
+struct sched_entity {
+  unsigned long long sum_exec_runtime;
+};
+
+// x86: include/asm/thread_info.h.
+struct thread_info {
+  unsigned int status;
 };
 
 struct task_struct {
+  struct thread_info thread_info;
   unsigned int flags;
   int pid;
   int tgid;
   unsigned long long start_time;      // CLOCK_MONOTONIC, at fork
   unsigned long long start_boottime;  // 5.5; /proc/PID/stat field 22
   unsigned long long self_exec_id;    // u32 before 5.7: only 32 bits are used
+  struct task_struct *real_parent;
   struct task_struct *group_leader;
   struct pid *thread_pid;
   struct signal_struct *signal;
-  void *mm;     // none: a kernel thread, or one that has given it up
+  struct fs_struct *fs;
+  struct sched_entity se;
+  unsigned long long utime;
+  unsigned long long stime;
+  int exit_code;
+  // none: a kernel thread, or one that has given it up
+  struct mm_struct *mm;
   void *stack;  // the kernel's
   char comm[16];
 };
@@ -70,3 +146,7 @@ struct bpf_perf_event_data_kern {
 // include/linux/sched.h; stable since 2.6.
 #define PF_VCPU 0x00000001
 #define PF_KTHREAD 0x00200000
+// include/linux/sched/signal.h: the whole group ends with group_exit_code.
+#define SIGNAL_GROUP_EXIT 0x00000004
+// arch/x86/include/asm/thread_info.h: in a system call of 32 bits.
+#define TS_COMPAT 0x0002

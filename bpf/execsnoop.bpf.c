@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// execsnoop: each new program, from the memory and the files that it has when
+// it starts; each exec that failed, from the registers that it returns with;
+// and the end of processes.
+#include "kernel_types.h"
+#include <linux/bpf.h>
+#include <bpf/bpf_tracing.h>
+
+#include "execsnoop.h"
+#include "exec_text.h"
+#include "filter.h"
+#include "event_ring.h"
+#include "syscall_args.h"
+
+const volatile __u32 most_args = 128 << 10;
+const volatile bool want_env = false;
+const volatile bool want_ancestry = false;
+const volatile bool filter_parents = false;
+
+// System calls that exec, arch/x86/entry/syscalls/syscall_{64,32}.tbl.
+#define NR_EXECVE 59
+#define NR_EXECVEAT 322
+#define NR_COMPAT_EXECVE 11
+#define NR_COMPAT_EXECVEAT 358
+// include/linux/err.h.
+#define MAX_ERRNO 4095
+
+// In an argument of send_rest(), which can have no more than five.
+#define MORE_FOLLOWS (1U << 31)
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+static __always_inline struct task_struct *current_task(void) {
+  return (struct task_struct *)bpf_get_current_task();
+}
+
+// The process itself, or with --parent the one that started it, is chosen.
+static __always_inline bool is_chosen(struct task_struct *task) {
+  __u64 parent =
+      TARGET_PARENT | task_pid(BPF_CORE_READ(task, group_leader, real_parent));
+  bool wrong_parent = filter_parents && !bpf_map_lookup_elem(&targets, &parent);
+  if (!wrong_parent && passes_filters(task_pid(task), task_tid(task))) {
+    return true;
+  }
+  ledger_count(LEDGER_not_target);
+  return false;
+}
+
+static __always_inline void read_times(struct exec_times *times,
+                                       struct task_struct *task) {
+  struct signal_struct *signal = BPF_CORE_READ(task, signal);
+  times->runtime = BPF_CORE_READ(signal, sum_sched_runtime) +
+                   BPF_CORE_READ(task, se.sum_exec_runtime);
+  times->utime = BPF_CORE_READ(signal, utime) + BPF_CORE_READ(task, utime);
+  times->stime = BPF_CORE_READ(signal, stime) + BPF_CORE_READ(task, stime);
+}
+
+static __always_inline void begin_event(struct event_header *header,
+                                        __u16 type) {
+  header->time_ns = bpf_ktime_get_ns();
+  header->tid = bpf_get_current_pid_tgid();
+  header->type = type;
+  header->more = 0;
+  header->rest = 0;
+}
+
+// What is the same whether the exec succeeded or not. The text starts empty.
+static __always_inline void describe_task(struct exec_record *record,
+                                          struct task_struct *task) {
+  struct task_struct *parent =
+      BPF_CORE_READ(task, group_leader, real_parent, group_leader);
+  struct tty_struct *tty = BPF_CORE_READ(task, signal, tty);
+  record->start_ns = BPF_CORE_READ(task, group_leader, start_time);
+  record->cgroup = bpf_get_current_cgroup_id();
+  read_times(&record->times, task);
+  record->pid = task_pid(task);
+  record->old_tid = task_tid(task);
+  record->parent = task_pid(parent);
+  record->uid = bpf_get_current_uid_gid();
+  record->error = 0;
+  record->flags = 0;
+  record->env_size = 0;
+  record->interpreter_length = 0;
+  record->exe_length = 0;
+  record->ancestors = 0;
+  record->args_length = 0;
+  bpf_get_current_comm(record->comm, sizeof(record->comm));
+  bpf_core_read_str(record->parent_comm, sizeof(record->parent_comm),
+                    &parent->comm);
+  record->tty[0] = 0;
+  if (tty) bpf_core_read_str(record->tty, sizeof(record->tty), &tty->name);
+}
+
+static __always_inline void put_working_directory(struct exec_text_slot *slot,
+                                                  struct task_struct *task) {
+  struct fs_struct *fs = BPF_CORE_READ(task, fs);
+  slot->record.cwd_length =
+      put_path(slot->number, (__u64)&fs->pwd, EXEC_CWD_CUT);
+}
+
+static __always_inline void describe_program(struct exec_text_slot *slot,
+                                             struct task_struct *task,
+                                             struct linux_binprm *bprm) {
+  struct exec_record *record = &slot->record;
+  struct file *exe = BPF_CORE_READ(task, mm, exe_file);
+  const char *file = BPF_CORE_READ(bprm, filename);
+  const char *interpreter = BPF_CORE_READ(bprm, interp);
+  record->exe_length =
+      put_path(slot->number, (__u64)&exe->f_path, EXEC_EXE_CUT);
+  if (!BPF_CORE_READ(exe, f_path.dentry, d_inode, i_nlink)) {
+    record->flags |= EXEC_DELETED;
+  }
+  put_working_directory(slot, task);
+  record->file_length = put_kernel_string(slot, file);
+  if (interpreter != file) {
+    record->interpreter_length = put_kernel_string(slot, interpreter);
+  }
+}
+
+// The arguments and the environment lie behind one another, each string with
+// its NUL, as /proc/PID/cmdline and environ have them.
+static __always_inline void describe_args(struct exec_record *record,
+                                          struct task_struct *task,
+                                          struct linux_binprm *bprm) {
+  struct mm_struct *mm = BPF_CORE_READ(task, mm);
+  record->args_count = BPF_CORE_READ(bprm, argc);
+  record->args_size = BPF_CORE_READ(mm, arg_end) - BPF_CORE_READ(mm, arg_start);
+  if (want_env) {
+    record->env_size =
+        BPF_CORE_READ(mm, env_end) - BPF_CORE_READ(mm, env_start);
+  }
+}
+
+// The rest of an area that starts at `address`, in records of their own; the
+// last says whether `more` follows, of another area.
+__noinline int send_rest(__u32 number, __u32 area, __u64 address,
+                         __u32 from_and_more, __u32 to) {
+  struct exec_text_slot *slot = slot_at(number);
+  if (!slot) return 0;
+  struct exec_text *chunk = &slot->chunk;
+  bool more = from_and_more & MORE_FOLLOWS;
+  chunk->header.time_ns = slot->record.header.time_ns;
+  chunk->header.tid = slot->record.header.tid;
+  chunk->header.type = EXEC_TEXT;
+  chunk->header.rest = 1;
+  chunk->area = area;
+  // In memory, where the verifier does not follow its value.
+  volatile __u32 *from = &slot->used;
+  *from = from_and_more & ~MORE_FOLLOWS;
+  for (int i = 0; i < EXEC_MOST_ARGS / EXEC_TEXT_SIZE + 1; ++i) {
+    __u32 offset = *from;
+    if (offset >= to) break;
+    __u64 size = bounded(to - offset, EXEC_TEXT_SIZE);
+    chunk->offset = offset;
+    *from = offset + size;
+    chunk->header.more = more || offset + size < to;
+    if (bpf_probe_read_user(slot->text, size, (void *)(address + offset))) {
+      ledger_count(LEDGER_text_unreadable);
+      size = 0;
+    }
+    if (!send_event(chunk, sizeof(*chunk) + size)) {
+      ledger_count(LEDGER_text_lost);
+    }
+  }
+  return 0;
+}
+
+static __always_inline __u32 least(__u32 a, __u32 b) { return a < b ? a : b; }
+
+// Counts the event as lost when there was no room. The record goes out with as
+// much of the arguments as it has room for; few need more.
+static __always_inline bool send_record(struct exec_text_slot *slot) {
+  __u32 size = slot->used & (EXEC_TEXT_SIZE - 1);
+  if (send_event(&slot->record, sizeof(slot->record) + size)) return true;
+  ledger_count(LEDGER_event_ring_full);
+  return false;
+}
+
+static __always_inline void send_program(struct exec_text_slot *slot,
+                                         struct task_struct *task) {
+  struct exec_record *record = &slot->record;
+  struct mm_struct *mm = BPF_CORE_READ(task, mm);
+  __u32 args = least(record->args_size, most_args);
+  __u32 env = least(record->env_size, most_args);
+  __u64 args_start = BPF_CORE_READ(mm, arg_start);
+  __u64 env_start = BPF_CORE_READ(mm, env_start);
+  __u32 here = put_user_bytes(slot, args_start, args);
+  record->args_length = here;
+  if (record->flags & EXEC_UNREADABLE) args = 0;
+  record->header.more = here < args || env > 0;
+  if (!send_record(slot)) return;
+  if (here < args) {
+    send_rest(slot->number, EXEC_ARGS, args_start,
+              here | (env > 0 ? MORE_FOLLOWS : 0), args);
+  }
+  if (env > 0) send_rest(slot->number, EXEC_ENV, env_start, 0, env);
+}
+
+// In the context of the new program. Arguments are where the kernel has just
+// put them, so that they are in memory.
+SEC("raw_tp/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task, int old_tid,
+             struct linux_binprm *bprm) {
+  ledger_count(LEDGER_entered);
+  if (!is_chosen(task)) return 0;
+  struct exec_text_slot *slot = claim_text();
+  if (!slot) return 0;
+  begin_event(&slot->record.header, EXEC_DONE);
+  describe_task(&slot->record, task);
+  slot->record.old_tid = old_tid;
+  describe_program(slot, task, bprm);
+  if (want_ancestry) put_ancestors(slot->number);
+  describe_args(&slot->record, task, bprm);
+  send_program(slot, task);
+  release_text(slot);
+  return 0;
+}
+
+// What was tried is still in the memory of who tried it.
+static __always_inline int exec_failed(const void *registers, long error) {
+  struct task_struct *task = current_task();
+  struct syscall_args args = {};
+  ledger_count(LEDGER_entered);
+  if (!is_chosen(task)) return 0;
+  struct exec_text_slot *slot = claim_text();
+  if (!slot) return 0;
+  read_syscall(&args, registers);
+  bool at = args.number == NR_EXECVEAT || args.number == NR_COMPAT_EXECVEAT;
+  begin_event(&slot->record.header, EXEC_FAILED);
+  describe_task(&slot->record, task);
+  slot->record.error = -error;
+  slot->record.directory = args.values[0];
+  if (at) slot->record.flags |= EXEC_FROM_FD;
+  if (args.compat) slot->record.flags |= EXEC_COMPAT;
+  put_working_directory(slot, task);
+  slot->record.file_length =
+      put_user_string(slot, at ? args.values[1] : args.values[0]);
+  if (want_ancestry) put_ancestors(slot->number);
+  put_tried_args(slot->number, at ? args.values[2] : args.values[1],
+                 args.compat ? 4 : 8);
+  send_record(slot);
+  release_text(slot);
+  return 0;
+}
+
+static __always_inline bool is_failure(long result) {
+  return result < 0 && result >= -MAX_ERRNO;
+}
+
+// Where functions can be traced, failures cost nothing but themselves.
+#define ON_RETURN(name, function)                                    \
+  SEC("fexit/" #function)                                            \
+  int BPF_PROG(name, const struct pt_regs *registers, long result) { \
+    return is_failure(result) ? exec_failed(registers, result) : 0;  \
+  }
+ON_RETURN(after_execve, __x64_sys_execve)
+ON_RETURN(after_execveat, __x64_sys_execveat)
+ON_RETURN(after_compat_execve, __ia32_compat_sys_execve)
+ON_RETURN(after_compat_execveat, __ia32_compat_sys_execveat)
+
+// Elsewhere at the end of every system call of the machine. The tracepoint of
+// the one call (syscalls:sys_exit_execve) would make every call take the same
+// slow way, and is silent for programs of 32 bits.
+SEC("raw_tp/sys_exit")
+int BPF_PROG(on_return, const void *registers, long result) {
+  if (!is_failure(result)) return 0;
+  struct syscall_args args = {};
+  if (!read_syscall(&args, registers)) return 0;
+  bool execs =
+      args.compat
+          ? args.number == NR_COMPAT_EXECVE || args.number == NR_COMPAT_EXECVEAT
+          : args.number == NR_EXECVE || args.number == NR_EXECVEAT;
+  return execs ? exec_failed(registers, result) : 0;
+}
+
+// signal->live has already been counted down here (do_exit, kernel/exit.c), so
+// 0 means the whole process. Its leader has the exit code unless a signal or
+// exit_group() ended all threads (wait_task_zombie()).
+SEC("raw_tp/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task) {
+  struct signal_struct *signal = BPF_CORE_READ(task, signal);
+  struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+  if (BPF_CORE_READ(signal, live.counter) > 0) return 0;
+  struct exec_exit record = {};
+  begin_event(&record.header, EXEC_EXIT);
+  record.start_ns = BPF_CORE_READ(leader, start_time);
+  record.pid = task_pid(task);
+  read_times(&record.times, task);
+  record.max_rss_pages = BPF_CORE_READ(signal, maxrss);
+  record.code = BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT
+                    ? BPF_CORE_READ(signal, group_exit_code)
+                    : BPF_CORE_READ(leader, exit_code);
+  if (!send_event(&record, sizeof(record))) {
+    ledger_count(LEDGER_exit_missing);
+  }
+  return 0;
+}

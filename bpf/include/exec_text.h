@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// The text of an exec's record: paths, names, parents, arguments. What is put
+// comes behind what is there, as far as there is room; each function returns
+// how many bytes it was.
+//
+// Functions with a loop are global: the verifier looks at each of them once, by
+// itself, where it would otherwise follow all ways through one loop after all
+// ways through the one before. Their arguments have to be numbers (pointers to
+// memory only since 5.12), so that they find their slot again.
+#pragma once
+
+#include <stdbool.h>
+
+#include "count.h"
+#include "execsnoop.h"
+#include "path.h"
+#include "task.h"
+
+// Parents that are read.
+#define MOST_ANCESTORS 32
+
+struct exec_text_slot {
+  __u32 number;  // in the pool
+  __u32 used;    // below EXEC_TEXT_SIZE
+  union {
+    struct exec_record record;
+    struct {  // once the record has left, all but its header
+      char gone[sizeof(struct exec_record) - sizeof(struct exec_text)];
+      struct exec_text chunk;
+    };
+  };
+  char text[EXEC_TEXT_SIZE + EXEC_STRING_SIZE];
+};
+
+#define SCRATCH_SLOT struct exec_text_slot
+#include "scratch_pool.h"
+
+static __always_inline struct exec_text_slot *slot_at(__u32 number) {
+  return bpf_map_lookup_elem(&scratch_slots, &number);
+}
+
+static __always_inline struct exec_text_slot *claim_text(void) {
+  __u32 number = claim_slot();
+  struct exec_text_slot *slot = slot_at(number);
+  if (!slot) {
+    ledger_count(LEDGER_scratch_full);
+    return NULL;
+  }
+  slot->number = number;
+  slot->used = 0;
+  return slot;
+}
+
+static __always_inline void release_text(struct exec_text_slot *slot) {
+  release_slot(slot->number);
+}
+
+// Where the next bytes go. Behind it EXEC_STRING_SIZE bytes are writable.
+static __always_inline char *text_end(struct exec_text_slot *slot) {
+  return &slot->text[slot->used & (EXEC_TEXT_SIZE - 1)];
+}
+
+// Keeps `size` bytes that were written at the end; not if they do not fit.
+static __always_inline __u32 keep(struct exec_text_slot *slot, long size) {
+  if (size <= 0 || slot->used + size >= EXEC_TEXT_SIZE) return 0;
+  slot->used += size;
+  return size;
+}
+
+// The value, which the verifier is shown to be at most `most`.
+static __always_inline __u64 bounded(__u64 value, __u64 most) {
+  asm volatile("" : "+r"(value));
+  return value > most ? most : value;
+}
+
+static __always_inline __u32 put_kernel_string(struct exec_text_slot *slot,
+                                               const void *from) {
+  return keep(
+      slot, bpf_probe_read_kernel_str(text_end(slot), EXEC_STRING_SIZE, from));
+}
+
+static __always_inline __u32 put_user_string(struct exec_text_slot *slot,
+                                             __u64 from) {
+  return keep(slot, bpf_probe_read_user_str(text_end(slot), EXEC_STRING_SIZE,
+                                            (const void *)from));
+}
+
+// At most EXEC_STRING_SIZE bytes. Counts them when they are not in memory.
+static __always_inline __u32 put_user_bytes(struct exec_text_slot *slot,
+                                            __u64 from, __u32 size) {
+  __u64 some = bounded(size, EXEC_STRING_SIZE);
+  if (!bpf_probe_read_user(text_end(slot), some, (const void *)from)) {
+    return keep(slot, some);
+  }
+  ledger_count(LEDGER_text_unreadable);
+  slot->record.flags |= EXEC_UNREADABLE;
+  return 0;
+}
+
+// The struct path at that address, from the last component to the first. Sets
+// the flag `cut` when there were more.
+__noinline int put_path(__u32 number, __u64 path, __u32 cut) {
+  struct exec_text_slot *slot = slot_at(number);
+  if (!slot) return 0;
+  struct path_walk walk = begin_walk((const struct path *)path);
+  __u32 before = slot->used;
+  for (int i = 0; i < PATH_MOST_STEPS && !walk.whole; ++i) {
+    const unsigned char *name = step_up(&walk);
+    if (!name) continue;
+    keep(slot, bpf_probe_read_kernel_str(text_end(slot), PATH_NAME_SIZE, name));
+  }
+  if (!walk.whole) {
+    ledger_count(LEDGER_path_cut);
+    slot->record.flags |= cut;
+  }
+  return slot->used - before;
+}
+
+// Number 1 of a PID namespace: what a container was started with, or init.
+static __always_inline bool is_first_process(struct task_struct *task) {
+  struct pid *pid = BPF_CORE_READ(task, thread_pid);
+  struct upid innermost = {};
+  unsigned int level = BPF_CORE_READ(pid, level);
+  bpf_core_read(&innermost, sizeof(innermost), &pid->numbers[level]);
+  return innermost.nr == 1;
+}
+
+// Parent first, up to the first process of the PID namespace.
+__noinline int put_ancestors(__u32 number) {
+  struct exec_text_slot *slot = slot_at(number);
+  struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+  struct task_struct *at = BPF_CORE_READ(task, group_leader);
+  int count = 0;
+  if (!slot) return 0;
+  for (; count < MOST_ANCESTORS && !is_first_process(at); ++count) {
+    struct exec_ancestor entry = {};
+    at = BPF_CORE_READ(at, real_parent, group_leader);
+    entry.pid = task_pid(at);
+    if (!entry.pid) break;
+    bpf_core_read_str(entry.comm, sizeof(entry.comm), &at->comm);
+    bpf_probe_read_kernel(text_end(slot), sizeof(entry), &entry);
+    if (!keep(slot, sizeof(entry))) break;
+  }
+  slot->record.ancestors = count;
+  return 0;
+}
+
+// The arguments that an exec was tried with: pointers, 0 behind the last.
+__noinline int put_tried_args(__u32 number, __u64 pointers, __u32 width) {
+  struct exec_text_slot *slot = slot_at(number);
+  if (!slot) return 0;
+  __u32 before = slot->used;
+  __u32 count = 0;
+  __u32 cut = 0;
+  __u64 argument = 0;
+  for (; count < EXEC_MOST_TRIED; ++count) {
+    argument = 0;
+    if (bpf_probe_read_user(&argument, width == 4 ? 4 : 8,
+                            (const void *)(pointers + count * width))) {
+      cut = EXEC_UNREADABLE;
+      break;
+    }
+    if (!argument) break;
+    if (cut) continue;
+    __u32 size = put_user_string(slot, argument);
+    if (size == 0 || size == EXEC_STRING_SIZE) cut = EXEC_TRIED_CUT;
+  }
+  if (argument) cut = EXEC_TRIED_CUT;
+  slot->record.flags |= cut;
+  slot->record.args_count = count;
+  slot->record.args_length = slot->used - before;
+  slot->record.args_size = slot->record.args_length;
+  return 0;
+}

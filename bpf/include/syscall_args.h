@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// System calls seen from the registers of who made them.
+#pragma once
+
+#include <stdbool.h>
+
+#include "kernel_types.h"
+#include <linux/bpf.h>
+#include <linux/ptrace.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+struct syscall_args {
+  __u64 values[5];
+  long number;
+  bool compat;
+};
+
+// x86: 64 bits pass arguments in rdi, rsi, rdx, r10 and r8, 32 bits in ebx,
+// ecx, edx, esi and edi (arch/x86/entry/entry_64.S, entry_64_compat.S). They
+// keep their values until the call returns.
+static __always_inline bool read_syscall(struct syscall_args *args,
+                                         const void *registers) {
+  struct pt_regs regs;
+  struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+  if (bpf_probe_read_kernel(&regs, sizeof(regs), registers)) return false;
+  args->number = regs.orig_rax;
+  args->compat = BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
+  if (args->compat) {
+    args->values[0] = (__u32)regs.rbx;
+    args->values[1] = (__u32)regs.rcx;
+    args->values[2] = (__u32)regs.rdx;
+    args->values[3] = (__u32)regs.rsi;
+    args->values[4] = (__u32)regs.rdi;
+  } else {
+    args->values[0] = regs.rdi;
+    args->values[1] = regs.rsi;
+    args->values[2] = regs.rdx;
+    args->values[3] = regs.r10;
+    args->values[4] = regs.r8;
+  }
+  return true;
+}
