@@ -86,13 +86,13 @@ static int flight(int count) {
   int gate[2];
   int ran = 0;
   if (pipe(gate) != 0) give_up("pipe");
+  // The far end goes with each exec.
+  fcntl(gate[1], F_SETFD, FD_CLOEXEC);
   char number[16];
   snprintf(number, sizeof(number), "%d", gate[0]);
   for (int i = 0; i < count; ++i) {
     pid_t child = start(self, (char*[]){self, "held", number, NULL});
     ran += child > 0;
-    // The programs have the far end too, unless it goes with the exec.
-    if (i == 0) fcntl(gate[1], F_SETFD, FD_CLOEXEC);
   }
   close(gate[1]);
   while (wait(NULL) > 0) continue;

@@ -75,7 +75,7 @@ void add_failure_options(cli::OptionTable& table, Options& options) {
   cli::add_failed_option(table, options.common);
   table.add({.name = "no-failed",
              .help = "Leave out what failed. Where the kernel cannot trace "
-                     "functions this spares every system call some 50 ns.",
+                     "functions this spares every system call some 90 ns.",
              .group = "Filtering",
              .set = cli::set_flag(options.no_failed)});
   table.add({.name = "probes",
