@@ -217,14 +217,14 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_tid,
 }
 
 // What was tried is still in the memory of who tried it.
-static __always_inline int exec_failed(const void *registers, long error) {
+static __always_inline int exec_failed(long error) {
   struct task_struct *task = current_task();
   struct syscall_args args = {};
   ledger_count(LEDGER_entered);
   if (!is_chosen(task)) return 0;
   struct exec_text_slot *slot = claim_text();
   if (!slot) return 0;
-  read_syscall(&args, registers);
+  read_syscall(&args);
   bool at = args.number == NR_EXECVEAT || args.number == NR_COMPAT_EXECVEAT;
   begin_event(&slot->record.header, EXEC_FAILED);
   describe_task(&slot->record, task);
@@ -247,11 +247,12 @@ static __always_inline bool is_failure(long result) {
   return result < 0 && result >= -MAX_ERRNO;
 }
 
-// Where functions can be traced, failures cost nothing but themselves.
-#define ON_RETURN(name, function)                                    \
-  SEC("fexit/" #function)                                            \
-  int BPF_PROG(name, const struct pt_regs *registers, long result) { \
-    return is_failure(result) ? exec_failed(registers, result) : 0;  \
+// Where functions can be traced, failures cost nothing but themselves. Their
+// own argument is left alone: to some kernels it is of no known type (5.10).
+#define ON_RETURN(name, function)                        \
+  SEC("fexit/" #function)                                \
+  int BPF_PROG(name, const void *unused, long result) {  \
+    return is_failure(result) ? exec_failed(result) : 0; \
   }
 ON_RETURN(after_execve, __x64_sys_execve)
 ON_RETURN(after_execveat, __x64_sys_execveat)
@@ -262,15 +263,15 @@ ON_RETURN(after_compat_execveat, __ia32_compat_sys_execveat)
 // the one call (syscalls:sys_exit_execve) would make every call take the same
 // slow way, and is silent for programs of 32 bits.
 SEC("raw_tp/sys_exit")
-int BPF_PROG(on_return, const void *registers, long result) {
+int BPF_PROG(on_return, const void *unused, long result) {
   if (!is_failure(result)) return 0;
   struct syscall_args args = {};
-  if (!read_syscall(&args, registers)) return 0;
+  read_syscall(&args);
   bool execs =
       args.compat
           ? args.number == NR_COMPAT_EXECVE || args.number == NR_COMPAT_EXECVEAT
           : args.number == NR_EXECVE || args.number == NR_EXECVEAT;
-  return execs ? exec_failed(registers, result) : 0;
+  return execs ? exec_failed(result) : 0;
 }
 
 // signal->live has already been counted down here (do_exit, kernel/exit.c), so

@@ -97,6 +97,18 @@ static __always_inline __u32 put_user_bytes(struct exec_text_slot *slot,
   return 0;
 }
 
+// One component. A function of its own: clang puts the turn of a loop with so
+// many ways through it in front of its head, where the verifier calls the step
+// into it a back-edge (check_cfg, kernel/bpf/verifier.c, 6.1).
+static __noinline bool put_component(struct exec_text_slot *slot,
+                                     struct path_walk *walk) {
+  const unsigned char *name = step_up(walk);
+  if (name) {
+    keep(slot, bpf_probe_read_kernel_str(text_end(slot), PATH_NAME_SIZE, name));
+  }
+  return walk->whole;
+}
+
 // The struct path at that address, from the last component to the first. Sets
 // the flag `cut` when there were more.
 __noinline int put_path(__u32 number, __u64 path, __u32 cut) {
@@ -104,15 +116,11 @@ __noinline int put_path(__u32 number, __u64 path, __u32 cut) {
   if (!slot) return 0;
   struct path_walk walk = begin_walk((const struct path *)path);
   __u32 before = slot->used;
-  for (int i = 0; i < PATH_MOST_STEPS && !walk.whole; ++i) {
-    const unsigned char *name = step_up(&walk);
-    if (!name) continue;
-    keep(slot, bpf_probe_read_kernel_str(text_end(slot), PATH_NAME_SIZE, name));
+  for (int i = 0; i < PATH_MOST_STEPS; ++i) {
+    if (put_component(slot, &walk)) return slot->used - before;
   }
-  if (!walk.whole) {
-    ledger_count(LEDGER_path_cut);
-    slot->record.flags |= cut;
-  }
+  ledger_count(LEDGER_path_cut);
+  slot->record.flags |= cut;
   return slot->used - before;
 }
 
@@ -145,28 +153,47 @@ __noinline int put_ancestors(__u32 number) {
   return 0;
 }
 
+// The string, unless one before it was cut already: then it is only counted.
+// One that nobody has touched yet, as of a program's constants, is not in
+// memory. What went wrong is kept in the record, where the verifier does not
+// follow it.
+static __always_inline void put_tried_string(struct exec_text_slot *slot,
+                                             __u64 string) {
+  if (slot->record.flags & (EXEC_UNREADABLE | EXEC_TRIED_CUT)) return;
+  long size = bpf_probe_read_user_str(text_end(slot), EXEC_STRING_SIZE,
+                                      (const void *)string);
+  if (size < 0) {
+    slot->record.flags |= EXEC_UNREADABLE;
+    ledger_count(LEDGER_text_unreadable);
+  } else if (!keep(slot, size) || size == EXEC_STRING_SIZE) {
+    slot->record.flags |= EXEC_TRIED_CUT;
+  }
+}
+
+// Returns whether there was one at that place in the array.
+static __noinline bool put_tried(struct exec_text_slot *slot, __u64 at,
+                                 __u32 width) {
+  __u64 string = 0;
+  if (bpf_probe_read_user(&string, width == 4 ? 4 : 8, (const void *)at)) {
+    slot->record.flags |= EXEC_UNREADABLE;
+    ledger_count(LEDGER_text_unreadable);
+    return false;
+  }
+  if (!string) return false;
+  put_tried_string(slot, string);
+  return true;
+}
+
 // The arguments that an exec was tried with: pointers, 0 behind the last.
 __noinline int put_tried_args(__u32 number, __u64 pointers, __u32 width) {
   struct exec_text_slot *slot = slot_at(number);
   if (!slot) return 0;
   __u32 before = slot->used;
   __u32 count = 0;
-  __u32 cut = 0;
-  __u64 argument = 0;
   for (; count < EXEC_MOST_TRIED; ++count) {
-    argument = 0;
-    if (bpf_probe_read_user(&argument, width == 4 ? 4 : 8,
-                            (const void *)(pointers + count * width))) {
-      cut = EXEC_UNREADABLE;
-      break;
-    }
-    if (!argument) break;
-    if (cut) continue;
-    __u32 size = put_user_string(slot, argument);
-    if (size == 0 || size == EXEC_STRING_SIZE) cut = EXEC_TRIED_CUT;
+    if (!put_tried(slot, pointers + count * width, width)) break;
   }
-  if (argument) cut = EXEC_TRIED_CUT;
-  slot->record.flags |= cut;
+  if (count == EXEC_MOST_TRIED) slot->record.flags |= EXEC_TRIED_CUT;
   slot->record.args_count = count;
   slot->record.args_length = slot->used - before;
   slot->record.args_size = slot->record.args_length;

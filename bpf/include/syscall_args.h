@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-// System calls seen from the registers of who made them.
+// The system call that the current task is in.
 #pragma once
 
 #include <stdbool.h>
 
 #include "kernel_types.h"
+#include "saved_registers.h"
 #include <linux/bpf.h>
-#include <linux/ptrace.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
@@ -19,11 +19,10 @@ struct syscall_args {
 // x86: 64 bits pass arguments in rdi, rsi, rdx, r10 and r8, 32 bits in ebx,
 // ecx, edx, esi and edi (arch/x86/entry/entry_64.S, entry_64_compat.S). They
 // keep their values until the call returns.
-static __always_inline bool read_syscall(struct syscall_args *args,
-                                         const void *registers) {
-  struct pt_regs regs;
+static __always_inline void read_syscall(struct syscall_args *args) {
+  struct pt_regs regs = {};
   struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-  if (bpf_probe_read_kernel(&regs, sizeof(regs), registers)) return false;
+  bpf_probe_read_kernel(&regs, sizeof(regs), saved_registers(task));
   args->number = regs.orig_rax;
   args->compat = BPF_CORE_READ(task, thread_info.status) & TS_COMPAT;
   if (args->compat) {
@@ -39,5 +38,4 @@ static __always_inline bool read_syscall(struct syscall_args *args,
     args->values[3] = regs.r10;
     args->values[4] = regs.r8;
   }
-  return true;
 }

@@ -188,8 +188,10 @@ static int below(const char* directory, const char* name) {
 }
 
 static int fail(char* file, int count) {
+  // On the stack: constants that nobody has touched are not in memory yet.
+  char words[4][8] = {"tried", "a b", "", "-x"};
   for (int i = 0; i < count; ++i) {
-    execv(file, (char*[]){"tried", "a b", "", "-x", NULL});
+    execv(file, (char*[]){words[0], words[1], words[2], words[3], NULL});
     printf("%d\n", errno);
   }
   return 0;
