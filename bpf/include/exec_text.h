@@ -79,10 +79,18 @@ static __always_inline __u32 put_kernel_string(struct exec_text_slot *slot,
       slot, bpf_probe_read_kernel_str(text_end(slot), EXEC_STRING_SIZE, from));
 }
 
+// Bytes with the NUL, or below 0. The NUL of an empty string is not counted by
+// every kernel (strncpy_from_user_nofault, mm/maccess.c, 5.10 to 6.12).
+static __always_inline long read_user_string(struct exec_text_slot *slot,
+                                             __u64 from) {
+  long size = bpf_probe_read_user_str(text_end(slot), EXEC_STRING_SIZE,
+                                      (const void *)from);
+  return size ? size : 1;
+}
+
 static __always_inline __u32 put_user_string(struct exec_text_slot *slot,
                                              __u64 from) {
-  return keep(slot, bpf_probe_read_user_str(text_end(slot), EXEC_STRING_SIZE,
-                                            (const void *)from));
+  return keep(slot, read_user_string(slot, from));
 }
 
 // At most EXEC_STRING_SIZE bytes. Counts them when they are not in memory.
@@ -160,8 +168,7 @@ __noinline int put_ancestors(__u32 number) {
 static __always_inline void put_tried_string(struct exec_text_slot *slot,
                                              __u64 string) {
   if (slot->record.flags & (EXEC_UNREADABLE | EXEC_TRIED_CUT)) return;
-  long size = bpf_probe_read_user_str(text_end(slot), EXEC_STRING_SIZE,
-                                      (const void *)string);
+  long size = read_user_string(slot, string);
   if (size < 0) {
     slot->record.flags |= EXEC_UNREADABLE;
     ledger_count(LEDGER_text_unreadable);
