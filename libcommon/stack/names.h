@@ -152,6 +152,9 @@ class Names {
 
   // The object that a frame lies in: its path, which is empty for what is no
   // file, and which build of it.
+  [[nodiscard]] std::string_view name_of(process::ObjectId object) const {
+    return objects_.name(object);
+  }
   [[nodiscard]] std::string_view path_of(process::ObjectId object) const {
     return objects_.path(object);
   }

@@ -103,7 +103,8 @@ std::optional<std::uint32_t> Recording::event(std::string_view name) const {
   return static_cast<std::uint32_t>(at - setup_.events.begin());
 }
 
-void Recording::name_here(const Options& options, symbol::Debuginfod* server) {
+void Recording::name_here(const Options& options, SourceReport& source,
+                          symbol::Debuginfod* server) {
   const auto& common = options.common;
   symbol::DebugFileServer ask;
   if (server != nullptr) {
@@ -113,12 +114,13 @@ void Recording::name_here(const Options& options, symbol::Debuginfod* server) {
   names_.set_demangle(common.demangle);
   wanted_.inlines |= common.inlines;
   wanted_.lines |= common.lines;
-  names_.use_source({.wanted = wanted_});
+  names_.use_source(source.settings(wanted_));
   for (const auto& [object, frames] : unnamed_) {
     name_frames_of(object, files_[file_of_.at(object)],
                    server != nullptr ? &ask : nullptr);
   }
   names_.resolve(profile_.frames());
+  source.say_problems(names_);
 }
 
 // Where there is no file, what was left to this machine says why; what had

@@ -16,6 +16,7 @@
 #include "measurement.h"
 #include "options.h"
 #include "process/objects.h"
+#include "source_report.h"
 #include "stack/difference.h"
 #include "stack/names.h"
 #include "stack/profile.h"
@@ -76,8 +77,10 @@ class Recording {
   void has_lines() { wanted_.lines = true; }
 
   // Looks in the files of this machine for the frames without a name, if they
-  // are the files that were sampled. `server` may be null.
-  void name_here(const Options& options, symbol::Debuginfod* server);
+  // are the files that were sampled. `server` may be null. What `source` was
+  // made for must outlive the names.
+  void name_here(const Options& options, SourceReport& source,
+                 symbol::Debuginfod* server);
 
   // Its file has a beginning and an end.
   void set_whole(bool whole) { is_whole_ = whole; }

@@ -151,7 +151,9 @@ Result<FoldedProfile> fold_recording(Opened& opened,
                                      const std::vector<std::string>& by) {
   Recording recording;
   SL_CHECK(read_into(opened, recording));
-  recording.name_here({}, nullptr);
+  const Options by_symbols;
+  SourceReport source(by_symbols);
+  recording.name_here(by_symbols, source, nullptr);
   SL_CHECK(regroup(recording.setup(),
                    by.empty() ? std::vector<std::string>{"comm"} : by));
   auto measurement = recording.measurement();

@@ -22,6 +22,7 @@ using symbol::Reason;
 
 // A stack has at most 1,024 frames on each side.
 constexpr std::size_t most_functions = 65'536;
+constexpr std::size_t most_segments = 16;
 
 std::unexpected<Error> malformed(std::string_view what) {
   return fail(ErrorKind::runtime, std::string(what));
@@ -201,8 +202,9 @@ Status JsonReader::take_object(const Json& record) {
     file.image.build_id = *std::move(id);
   }
   const auto* segments = find(record, "segments");
-  if (segments == nullptr || !segments->is_array()) {
-    return malformed("\"segments\" is no list");
+  if (segments == nullptr || !segments->is_array() ||
+      segments->size() > most_segments) {
+    return malformed("\"segments\" is no list, or too long");
   }
   for (const auto& segment : *segments) {
     if (!segment.is_object()) return malformed("a segment is no object");
