@@ -12,7 +12,7 @@
 
 #include <linux/types.h>
 
-#define UNWIND_CACHE_BITS 15
+#define UNWIND_CACHE_BITS 13
 #define UNWIND_CACHE_ENTRIES (1 << UNWIND_CACHE_BITS)
 
 #define UNWIND_CACHE_SERIAL_BITS 26

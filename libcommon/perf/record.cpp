@@ -156,12 +156,14 @@ const RecordId& id_of(const Record& record) {
                     record);
 }
 
-std::optional<Record> decode_record(std::span<const std::byte> bytes) {
+std::optional<Record> decode_record(std::span<const std::byte> bytes,
+                                    bool build_ids) {
   if (bytes.size() < sizeof(perf_event_header) + trailer_size) {
     return std::nullopt;
   }
   Reader head(bytes);
   auto header = head.take<perf_event_header>();
+  if (!build_ids) header.misc &= static_cast<std::uint16_t>(~misc_build_id);
   if (header.size != bytes.size()) return std::nullopt;
   auto body = bytes.subspan(sizeof(header));
   auto id = decode_id(body.last(trailer_size));

@@ -30,7 +30,7 @@ struct MmapRecord {
   std::uint64_t length = 0;
   std::uint64_t file_offset = 0;
   // Which file: device, inode and generation, or, in the form that carries it,
-  // the build-id (at most 20 bytes) and zeros in the others.
+  // the build-id (at most 20 raw bytes) and zeros in the others.
   std::uint32_t device_major = 0;
   std::uint32_t device_minor = 0;
   std::uint64_t inode = 0;
@@ -86,6 +86,12 @@ const RecordId& id_of(const Record& record);
 // and sample_type TID | TIME | CPU. Nothing for types not listed above and for
 // bytes that cannot be such a record; strings end at their first NUL or at the
 // trailer.
-std::optional<Record> decode_record(std::span<const std::byte> bytes);
+//
+// `build_ids`: the event has asked for them. The flag in the record does not
+// say so: the kernel leaves it set for all events that it tells of the same
+// mapping behind one that has asked, also somebody else's
+// (perf_event_mmap_output(), kernel/events/core.c, Linux 6.18).
+std::optional<Record> decode_record(std::span<const std::byte> bytes,
+                                    bool build_ids = false);
 
 }  // namespace sightline::perf

@@ -59,7 +59,8 @@ class RingMerge {
     std::uint64_t skipped = 0;  // undecodable: other types, damaged bytes
   };
 
-  explicit RingMerge(std::vector<Ring> rings);
+  // `build_ids`: rings of which only mappings with a build-id are wanted.
+  explicit RingMerge(std::vector<Ring> rings, std::vector<Ring> build_ids = {});
 
   // Delivers all records up to `until_ns`, in order. Takes time in proportion
   // to their number (and the logarithm of the rings'), and ends even while the
@@ -72,7 +73,8 @@ class RingMerge {
  private:
   struct Source {
     Ring ring;
-    std::optional<Record> head;
+    bool only_build_ids = false;
+    std::optional<Record> head = {};
   };
   // Decodes until there is a record at the front; false at the ring's end.
   bool advance(Source& source);

@@ -17,6 +17,7 @@
 #include <array>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "fake_sysfs.h"
 #include "perf/cpus.h"
 #include "perf/open.h"
@@ -51,6 +52,7 @@ pid_t run_true() {
 std::string kind_of(const Record& record) {
   struct Kind {
     std::string operator()(const MmapRecord& map) const {
+      if (!map.build_id.empty()) return "map other";  // told already
       if (map.path.find("/true") != std::string::npos) return "map true";
       if (map.path.find("/libc.so") != std::string::npos) return "map libc";
       if (map.path.find("/libc-") != std::string::npos) return "map libc";
@@ -99,6 +101,46 @@ TEST(RealSideband, TellsTheWholeLifeOfAProcessInOrder) {
                                             "map libc", "exit"}));
   EXPECT_EQ(sideband->counts().lost, 0U);
   EXPECT_EQ(sideband->counts().skipped, 0U);
+}
+
+// What the linker has written, as binutils read it.
+std::string build_id_of(const std::string& path) {
+  std::FILE* const pipe = ::popen(("readelf -n " + path).c_str(), "re");
+  std::string text;
+  std::array<char, 4096> buffer{};
+  while (auto got = std::fread(buffer.data(), 1, buffer.size(), pipe)) {
+    text.append(buffer.data(), got);
+  }
+  ::pclose(pipe);
+  auto at = text.find("Build ID: ");
+  if (at == std::string::npos) return {};
+  return text.substr(at + 10, text.find('\n', at) - at - 10);
+}
+
+TEST(RealSideband, TellsBuildIdsBesideTheMappings) {
+  auto sideband = Sideband::open();
+  SKIP_WITHOUT_PERMISSION(sideband);
+  ASSERT_TRUE(sideband) << sideband.error().what;
+  if (!sideband->tells_build_ids()) GTEST_SKIP() << "a kernel before 5.12";
+  ASSERT_TRUE(sideband->enable());
+  auto child = static_cast<std::uint32_t>(run_true());
+  ASSERT_TRUE(sideband->disable());
+  std::map<std::string, MmapRecord> maps;
+  std::map<std::string, MmapRecord> build_ids;
+  sideband->drain(UINT64_MAX, [&](const Record& record) {
+    const auto* map = std::get_if<MmapRecord>(&record);
+    if (map == nullptr || map->id.pid != child) return;
+    (map->build_id.empty() ? maps : build_ids)[map->path] = *map;
+  });
+  EXPECT_GE(build_ids.size(), 3U) << "the program, the linker, the C library";
+  for (const auto& [path, told] : build_ids) {
+    if (path.starts_with('/')) {
+      EXPECT_EQ(to_hex(told.build_id), build_id_of(path));
+    }
+    ASSERT_TRUE(maps.contains(path)) << path;
+    EXPECT_EQ(maps[path].start, told.start);
+    EXPECT_NE(maps[path].inode == 0, path.starts_with('/'));
+  }
 }
 
 TEST(RealSideband, NothingComesBeforeItsHorizonOrTwice) {
@@ -156,7 +198,7 @@ class Pinned {
 };
 
 TEST(RealSideband, CountsWhatASmallRingLoses) {
-  auto sideband = Sideband::open({.ring_bytes = 1});
+  auto sideband = Sideband::open({.ring_bytes = 1, .build_id_ring_bytes = 0});
   SKIP_WITHOUT_PERMISSION(sideband);
   ASSERT_TRUE(sideband) << sideband.error().what;
   EXPECT_EQ(sideband->memory_bytes(),
