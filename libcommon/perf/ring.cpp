@@ -7,14 +7,6 @@
 #include <utility>
 
 namespace sightline::perf {
-namespace {
-
-bool has_build_id(const Record& record) {
-  const auto* mmap = std::get_if<MmapRecord>(&record);
-  return mmap != nullptr && !mmap->build_id.empty();
-}
-
-}  // namespace
 
 // The kernel publishes data with a release store of data_head, and may reuse
 // space once it sees data_tail: acquire here and release there keep our reads
@@ -59,9 +51,8 @@ void Ring::release() {
   __atomic_store_n(&control_->data_tail, tail_, __ATOMIC_RELEASE);
 }
 
-RingMerge::RingMerge(std::vector<Ring> rings, std::vector<Ring> build_ids) {
-  for (auto& ring : rings) sources_.push_back({std::move(ring)});
-  for (auto& ring : build_ids) sources_.push_back({std::move(ring), true});
+RingMerge::RingMerge(std::vector<Ring> rings) {
+  for (auto& ring : rings) sources_.push_back({std::move(ring), std::nullopt});
 }
 
 void RingMerge::drain(std::uint64_t until_ns,
@@ -89,11 +80,8 @@ bool RingMerge::advance(Source& source) {
   while (!source.head) {
     auto bytes = source.ring.next();
     if (bytes.empty()) return false;
-    source.head = decode_record(bytes, source.only_build_ids);
+    source.head = decode_record(bytes);
     if (!source.head) ++counts_.skipped;
-    if (source.head && source.only_build_ids && !has_build_id(*source.head)) {
-      source.head.reset();
-    }
   }
   return true;
 }

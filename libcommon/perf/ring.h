@@ -59,8 +59,7 @@ class RingMerge {
     std::uint64_t skipped = 0;  // undecodable: other types, damaged bytes
   };
 
-  // `build_ids`: rings of which only mappings with a build-id are wanted.
-  explicit RingMerge(std::vector<Ring> rings, std::vector<Ring> build_ids = {});
+  explicit RingMerge(std::vector<Ring> rings);
 
   // Delivers all records up to `until_ns`, in order. Takes time in proportion
   // to their number (and the logarithm of the rings'), and ends even while the
@@ -73,8 +72,7 @@ class RingMerge {
  private:
   struct Source {
     Ring ring;
-    bool only_build_ids = false;
-    std::optional<Record> head = {};
+    std::optional<Record> head;
   };
   // Decodes until there is a record at the front; false at the ring's end.
   bool advance(Source& source);

@@ -46,16 +46,6 @@ Event sideband_event(std::size_t wakeup_bytes) {
   return event;
 }
 
-// Mappings alone. Nobody is woken for them: they are read with the others.
-Event build_id_event(std::size_t ring_bytes) {
-  auto event = sideband_event(ring_bytes);
-  event.base.comm = 0;
-  event.base.comm_exec = 0;
-  event.base.task = 0;
-  event.base.build_id = 1;
-  return event;
-}
-
 // EPERM here is about locked memory, not about perf events: beyond
 // perf_event_mlock_kb a CPU, RLIMIT_MEMLOCK counts (perf_mmap,
 // kernel/events/core.c, Linux 6.12).
@@ -102,46 +92,16 @@ Result<Sideband> Sideband::open(const SidebandSettings& settings,
     sideband.mappings_.push_back(std::move(mapping));
     sideband.cpus_.push_back(cpu);
   }
-  if (settings.build_id_ring_bytes != 0) {
-    sideband.open_build_ids(
-        std::bit_ceil(std::max(settings.build_id_ring_bytes, page_size())));
-  }
-  std::vector<Ring> build_ids;
-  for (const auto& mapping : sideband.build_id_mappings_) {
-    build_ids.push_back(ring_in(mapping));
-  }
-  sideband.merge_ = RingMerge(std::move(rings), std::move(build_ids));
+  sideband.merge_ = RingMerge(std::move(rings));
   return sideband;
 }
 
-// On all CPUs, or on none: a kernel that does not know them, or no room.
-void Sideband::open_build_ids(std::size_t ring_bytes) {
-  const auto event = build_id_event(ring_bytes);
-  for (int cpu : cpus_) {
-    auto fd = open_event(event.base, -1, cpu);
-    if (!fd && fd.error() == ENODEV) continue;
-    auto mapping = fd ? map_ring(fd->get(), ring_bytes)
-                      : Result<UniqueMapping>(fail_errno("", fd.error()));
-    if (!mapping) {
-      build_ids_.clear();
-      build_id_mappings_.clear();
-      return;
-    }
-    build_ids_.push_back(std::move(*fd));
-    build_id_mappings_.push_back(std::move(*mapping));
-  }
-}
-
 Status Sideband::enable() {
-  SL_CHECK(ioctl_all(build_ids_, PERF_EVENT_IOC_ENABLE, 0,
-                     "cannot start side-band records of build-ids"));
   return ioctl_all(fds_, PERF_EVENT_IOC_ENABLE, 0,
                    "cannot start side-band records");
 }
 
 Status Sideband::disable() {
-  SL_CHECK(ioctl_all(build_ids_, PERF_EVENT_IOC_DISABLE, 0,
-                     "cannot stop side-band records of build-ids"));
   return ioctl_all(fds_, PERF_EVENT_IOC_DISABLE, 0,
                    "cannot stop side-band records");
 }
@@ -155,7 +115,6 @@ std::vector<int> Sideband::fds() const {
 std::size_t Sideband::memory_bytes() const {
   std::size_t bytes = 0;
   for (const auto& mapping : mappings_) bytes += mapping.size();
-  for (const auto& mapping : build_id_mappings_) bytes += mapping.size();
   return bytes;
 }
 

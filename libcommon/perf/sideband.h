@@ -22,17 +22,9 @@ struct SidebandSettings {
   // A descriptor becomes readable each time that this many bytes more were
   // written; 0 is half of the ring.
   std::size_t wakeup_bytes = 0;
-  // The same of the rings for build-ids: some 250 mappings between two calls of
-  // drain(). 0: they are not asked for.
-  std::size_t build_id_ring_bytes = 32U << 10;
 };
 
-// Two events a CPU, each with a ring: all records, and, where the kernel can
-// (since 5.12), the mappings once more with the file's build-id in the place of
-// device and inode (MmapRecord). One event cannot tell both. Where a build-id
-// is lost, or comes before its mapping, that is all that happens.
-//
-// The rings are needed, and the order by time
+// One event and one ring a CPU. The rings are needed, and the order by time
 // with them, because a record is written on the CPU where its process happens
 // to run: fork, exec and the mappings of one process may lie in several.
 // Not thread-safe; move-only.
@@ -54,10 +46,7 @@ class Sideband {
   Status enable();
   Status disable();
 
-  [[nodiscard]] bool tells_build_ids() const { return !build_ids_.empty(); }
-
-  // One for each ring of all records, for epoll (EPOLLIN), in the order of
-  // cpus().
+  // One for each ring, for epoll (EPOLLIN), in the order of cpus().
   [[nodiscard]] std::vector<int> fds() const;
   [[nodiscard]] const std::vector<int>& cpus() const { return cpus_; }
   [[nodiscard]] const std::vector<int>& skipped_cpus() const {
@@ -81,12 +70,8 @@ class Sideband {
  private:
   Sideband() : merge_({}) {}
 
-  void open_build_ids(std::size_t ring_bytes);
-
   std::vector<UniqueFd> fds_;
-  std::vector<UniqueFd> build_ids_;
   std::vector<UniqueMapping> mappings_;
-  std::vector<UniqueMapping> build_id_mappings_;
   std::vector<int> cpus_;
   std::vector<int> skipped_;
   RingMerge merge_;

@@ -263,10 +263,6 @@ void Objects::capture(ObjectId id, std::uint32_t pid, std::uint64_t start,
   if (fd) take(entry, std::move(fd));
 }
 
-void Objects::tell_build_id(ObjectId id, std::string build_id) {
-  if (id >= first_file_object) entries_[id].build_id = std::move(build_id);
-}
-
 bool Objects::attach(ObjectId id, UniqueFd fd) {
   if (!room_for_another()) return false;
   entries_[id].seen_ns = realtime_ns();

@@ -86,14 +86,6 @@ class Objects {
   // process. False when as many are open as may be.
   bool attach(ObjectId id, UniqueFd fd);
 
-  // The build-id (raw bytes) that the kernel has found in the file when it was
-  // mapped. What is open of it is another file where that one differs.
-  void tell_build_id(ObjectId id, std::string build_id);
-  // Empty where nobody has told.
-  [[nodiscard]] const std::string& build_id(ObjectId id) const {
-    return entries_[id].build_id;
-  }
-
   // The file is one that its process appends to while it is mapped (a jitdump):
   // that it was written to later says nothing.
   void expect_growth(ObjectId id) { entries_[id].grows = true; }
@@ -126,7 +118,6 @@ class Objects {
   struct Entry {
     MappedFile file = {};
     std::string name;
-    std::string build_id = {};  // of the mapping that was told of last
     UniqueFd fd = {};
     Root root = {};  // of the process that mapped it last
     symbol::Reason reason = symbol::Reason::none;

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "base/clock.h"
-#include "base/units.h"
 
 namespace sightline::process {
 namespace {
@@ -15,11 +14,6 @@ using symbol::Reason;
 // has told yet. A process that forks and leaves, again and again, makes a chain
 // without end.
 constexpr std::uint32_t most_generations = 64;
-
-// Both records of one mmap() are made one after the other.
-bool is_one_event(std::uint64_t a_ns, std::uint64_t b_ns) {
-  return std::max(a_ns, b_ns) - std::min(a_ns, b_ns) < ns_per_ms;
-}
 
 bool is_same_process(const ImageSeen& seen) {
   auto stat = read_stat(seen.key.pid);
@@ -83,27 +77,8 @@ void Table::on_map(std::uint32_t pid, std::uint64_t time_ns,
   auto& image = *current_life(pid).images.back();
   // Without a space yet, the snapshot will hold this mapping too.
   if (!image.space) return;
-  auto object = objects_.intern(map.file);
-  own_space(image).insert(
-      {map.start, map.end, map.file_offset, object, time_ns});
-  if (build_id_.pid == pid && build_id_.start == map.start &&
-      is_one_event(build_id_.time_ns, time_ns)) {
-    objects_.tell_build_id(object, build_id_.build_id);
-  }
-}
-
-void Table::on_build_id(std::uint32_t pid, std::uint64_t time_ns,
-                        std::uint64_t start, const std::string& build_id) {
-  build_id_ = {pid, time_ns, start, build_id};
-  const auto& image = *current_life(pid).images.back();
-  if (!image.space) return;
-  const auto& mappings = image.space->mappings();
-  auto at = std::ranges::lower_bound(mappings, start, {}, &Mapping::start);
-  if (at == mappings.end() || at->start != start ||
-      !is_one_event(at->since_ns, time_ns)) {
-    return;
-  }
-  objects_.tell_build_id(at->object, build_id);
+  own_space(image).insert({map.start, map.end, map.file_offset,
+                           objects_.intern(map.file), time_ns});
 }
 
 AddressSpace& Table::own_space(Image& image) {

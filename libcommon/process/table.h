@@ -53,11 +53,6 @@ class Table {
   void on_map(std::uint32_t pid, std::uint64_t time_ns, const MapsLine& map);
   void on_exit(std::uint32_t pid, std::uint64_t time_ns);
 
-  // Side-band: which build the file was that was mapped at `start` just now.
-  // The record of the mapping itself may come before or after.
-  void on_build_id(std::uint32_t pid, std::uint64_t time_ns,
-                   std::uint64_t start, const std::string& build_id);
-
   // All side-band records up to this time were told. What an image is that was
   // seen later is not decided yet.
   void on_told(std::uint64_t until_ns) { told_ns_ = until_ns; }
@@ -159,16 +154,7 @@ class Table {
   [[nodiscard]] bool is_superseded(const Seen& seen) const;
   static void forget_images(Life& life, std::uint64_t before_ns);
 
-  // One that came before its mapping.
-  struct BuildIdSeen {
-    std::uint32_t pid = 0;
-    std::uint64_t time_ns = 0;
-    std::uint64_t start = 0;
-    std::string build_id = {};
-  };
-
   Objects& objects_;
-  BuildIdSeen build_id_;
   Roots roots_;
   std::uint64_t lost_ns_ = 0;
   std::uint64_t told_ns_ = UINT64_MAX;  // until somebody says

@@ -94,10 +94,6 @@ struct Apply {
 
   void operator()(const perf::MmapRecord& map) const {
     if (is_outside(map.id.pid)) return;
-    if (!map.build_id.empty()) {
-      return table.on_build_id(map.id.pid, map.id.time_ns, map.start,
-                               map.build_id);
-    }
     table.on_map(map.id.pid, map.id.time_ns, line_of(map));
     if (spaces != nullptr) spaces->on_map(map.id.pid);
   }

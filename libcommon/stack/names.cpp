@@ -359,21 +359,12 @@ void Names::name_offsets(process::ObjectId object,
   auto opened = objects_.open(object);
   if (opened.fd >= 0) {
     look_at(object, opened.fd);
-    if (is_another_build(object)) return give_all(out, Reason::file_changed);
     if (!reads_symbols_) return give_all(out, Reason::not_looked_up);
     symbolizer_.name_object(opened.fd, offsets, out,
                             place_of(object, opened.root, server));
     return;
   }
-  images_[object].build_id = objects_.build_id(object);
   give_all(out, opened.reason);
-}
-
-// What was open or lay at the path is not what the kernel has mapped.
-bool Names::is_another_build(process::ObjectId object) const {
-  const auto& mapped = objects_.build_id(object);
-  return !mapped.empty() && image_of(object).is_read &&
-         image_of(object).build_id != mapped;
 }
 
 }  // namespace sightline::stack

@@ -65,7 +65,7 @@ struct SourceSettings {
 // An object's file, as it was when a frame in it was named; of the kernel, only
 // which one it is.
 struct FileImage {
-  std::string build_id = {};  // raw bytes; empty: none, or not known
+  std::string build_id = {};  // raw bytes; empty: none, or not read
   std::vector<symbol::Segment> code = {};  // executable ones, the first few
   bool is_read = false;
   bool only_debug = false;  // what is open of it is its debug file
@@ -182,7 +182,6 @@ class Names {
                     const symbol::DebugFileServer* server);
   void keep_image(process::ObjectId object, const symbol::ElfFile& file);
   void look_at(process::ObjectId object, int fd);
-  [[nodiscard]] bool is_another_build(process::ObjectId object) const;
   [[nodiscard]] Function function_without_file(const Frame& frame) const;
   void name_generated(const FrameTable& frames);
   void name_later(const FrameTable& frames, process::ObjectId object,

@@ -81,19 +81,6 @@ SH
   [ "$(unnamed out.json main)" -eq 0 ]
 }
 
-@test "programs of a moment: their builds are known, whoever could open them" {
-  cp "$workloads/spin" moment
-  id=$(readelf -n moment | awk '/Build ID/ { print $3 }')
-  # shellcheck disable=SC2016 # expanded by the inner shell
-  cpuprof -q --raw -F 1999 -o out.json -- bash -c '
-    for i in {1..40}; do
-      cp moment m.$i && ./m.$i 0.02 >/dev/null && rm m.$i
-    done'
-  records 'select(.type == "object" and (.path | test("/m\\.[0-9]+( |$)"))).build_id' out.json >ids
-  [ "$(wc -l <ids)" -ge 30 ]
-  [ "$(sort -u ids)" = "$id" ]
-}
-
 @test "a program that is replaced by an upgrade while it runs" {
   cp "$workloads/spin" service
   background ./service 100

@@ -147,9 +147,6 @@ Status Profiler::prepare() {
   note(fmt::format("maps take {} of kernel memory, side-band rings {}",
                    format_bytes(sampling_->map_memory()),
                    format_bytes(sideband.memory_bytes())));
-  note(sideband.tells_build_ids()
-           ? "the kernel tells the build-ids of what is mapped"
-           : "the kernel tells no build-ids; files are read for them");
   collector_ =
       SL_TRY(stack::Collector::open(sampling_->maps(), std::move(sideband)));
   SL_CHECK(open_unwinding());

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,7 +18,6 @@
 #include <array>
 
 #include "base/clock.h"
-#include "base/text.h"
 #include "fake_sysfs.h"
 #include "perf/cpus.h"
 #include "perf/open.h"
@@ -52,7 +52,6 @@ pid_t run_true() {
 std::string kind_of(const Record& record) {
   struct Kind {
     std::string operator()(const MmapRecord& map) const {
-      if (!map.build_id.empty()) return "map other";  // told already
       if (map.path.find("/true") != std::string::npos) return "map true";
       if (map.path.find("/libc.so") != std::string::npos) return "map libc";
       if (map.path.find("/libc-") != std::string::npos) return "map libc";
@@ -103,44 +102,47 @@ TEST(RealSideband, TellsTheWholeLifeOfAProcessInOrder) {
   EXPECT_EQ(sideband->counts().skipped, 0U);
 }
 
-// What the linker has written, as binutils read it.
-std::string build_id_of(const std::string& path) {
-  std::FILE* const pipe = ::popen(("readelf -n " + path).c_str(), "re");
-  std::string text;
-  std::array<char, 4096> buffer{};
-  while (auto got = std::fread(buffer.data(), 1, buffer.size(), pipe)) {
-    text.append(buffer.data(), got);
+// As of `perf record --buildid-mmap`: opened later, it is told of a mapping
+// first, and what the kernel sets in its record stays set in ours. Empty
+// before 5.12.
+std::vector<UniqueFd> build_id_events() {
+  perf_event_attr attr{};
+  attr.size = sizeof(attr);
+  attr.type = PERF_TYPE_SOFTWARE;
+  attr.config = PERF_COUNT_SW_DUMMY;
+  attr.sample_id_all = 1;
+  attr.mmap = 1;
+  attr.mmap2 = 1;
+  attr.build_id = 1;
+  std::vector<UniqueFd> events;
+  const auto cpus = online_cpus().value();
+  for (int cpu : cpus) {
+    auto fd = open_event(attr, -1, cpu);
+    if (!fd) return {};
+    events.push_back(*std::move(fd));
   }
-  ::pclose(pipe);
-  auto at = text.find("Build ID: ");
-  if (at == std::string::npos) return {};
-  return text.substr(at + 10, text.find('\n', at) - at - 10);
+  return events;
 }
 
-TEST(RealSideband, TellsBuildIdsBesideTheMappings) {
+TEST(RealSideband, IsRightBesideSomebodyWhoAsksForBuildIds) {
   auto sideband = Sideband::open();
   SKIP_WITHOUT_PERMISSION(sideband);
   ASSERT_TRUE(sideband) << sideband.error().what;
-  if (!sideband->tells_build_ids()) GTEST_SKIP() << "a kernel before 5.12";
   ASSERT_TRUE(sideband->enable());
+  auto others = build_id_events();
+  if (others.empty()) GTEST_SKIP() << "a kernel before 5.12";
   auto child = static_cast<std::uint32_t>(run_true());
   ASSERT_TRUE(sideband->disable());
-  std::map<std::string, MmapRecord> maps;
-  std::map<std::string, MmapRecord> build_ids;
+  int files = 0;
   sideband->drain(UINT64_MAX, [&](const Record& record) {
     const auto* map = std::get_if<MmapRecord>(&record);
     if (map == nullptr || map->id.pid != child) return;
-    (map->build_id.empty() ? maps : build_ids)[map->path] = *map;
+    struct stat info{};
+    if (::stat(map->path.c_str(), &info) != 0) return;  // "[vdso]"
+    ++files;
+    EXPECT_EQ(map->inode, info.st_ino) << map->path;
   });
-  EXPECT_GE(build_ids.size(), 3U) << "the program, the linker, the C library";
-  for (const auto& [path, told] : build_ids) {
-    if (path.starts_with('/')) {
-      EXPECT_EQ(to_hex(told.build_id), build_id_of(path));
-    }
-    ASSERT_TRUE(maps.contains(path)) << path;
-    EXPECT_EQ(maps[path].start, told.start);
-    EXPECT_NE(maps[path].inode == 0, path.starts_with('/'));
-  }
+  EXPECT_GE(files, 3) << "the program, the linker, the C library";
 }
 
 TEST(RealSideband, NothingComesBeforeItsHorizonOrTwice) {
@@ -198,7 +200,7 @@ class Pinned {
 };
 
 TEST(RealSideband, CountsWhatASmallRingLoses) {
-  auto sideband = Sideband::open({.ring_bytes = 1, .build_id_ring_bytes = 0});
+  auto sideband = Sideband::open({.ring_bytes = 1});
   SKIP_WITHOUT_PERMISSION(sideband);
   ASSERT_TRUE(sideband) << sideband.error().what;
   EXPECT_EQ(sideband->memory_bytes(),

@@ -7,7 +7,6 @@
 #include <filesystem>
 
 #include "base/clock.h"
-#include "base/units.h"
 
 namespace sightline::process {
 namespace {
@@ -354,32 +353,6 @@ TEST_F(TableTest, AHundredThousandShortLivedProcessesLeaveNothing) {
   table_.forget(monotonic_ns());
   EXPECT_EQ(table_.images(), 0U);
   EXPECT_EQ(table_.processes(), 1U) << "the parent lives";
-}
-
-// Which of the two records of one mapping comes first is the kernel's affair.
-TEST_F(TableTest, ABuildIdBelongsToTheMappingOfItsMoment) {
-  constexpr std::uint64_t moment = 5 * ns_per_ms;
-  auto id_of = [&](const std::string& path) {
-    return objects_.build_id(objects_.intern(map_of(path).file));
-  };
-  table_.on_exec(somebody, 1);
-  table_.on_map(somebody, moment, map_of("/after"));
-  table_.on_build_id(somebody, moment + 1, code, "1");
-  EXPECT_EQ(id_of("/after"), "1");
-  auto other = map_of("/before", code + 0x100000);
-  other.file.inode = 43;
-  table_.on_build_id(somebody, moment + 2, other.start, "2");
-  table_.on_map(somebody, moment + 3, other);
-  EXPECT_EQ(objects_.build_id(objects_.intern(other.file)), "2");
-  // Of another process, place or time.
-  auto third = map_of("/third", code + 0x200000);
-  third.file.inode = 44;
-  table_.on_build_id(another, moment + 4, third.start, "3");
-  table_.on_build_id(somebody, moment + 4, third.start + 0x1000, "4");
-  table_.on_map(somebody, moment + 5, third);
-  table_.on_build_id(somebody, 2 * moment, third.start, "5");
-  EXPECT_EQ(objects_.build_id(objects_.intern(third.file)), "");
-  EXPECT_EQ(id_of("/after"), "1");
 }
 
 TEST_F(TableTest, APidThatComesBackHasNoMoreThanItsLatestLives) {

@@ -88,30 +88,6 @@ TEST(Names, AMissingFileSaysSo) {
   EXPECT_EQ(names.at(id).reason, Reason::file_gone);
 }
 
-TEST(Names, OfAMissingFileTheKernelKnowsTheBuild) {
-  process::Objects objects;
-  Names names(without_kernel(), objects);
-  FrameTable frames;
-  auto object = objects.intern({8, 1, 42, "/nonexistent/program"});
-  objects.tell_build_id(object, "build");
-  auto frame = frames.intern({object, Reason::none, 0x10});
-  names.resolve(frames);
-  EXPECT_EQ(names.at(frame).reason, Reason::file_gone);
-  EXPECT_EQ(names.image_of(object).build_id, "build");
-  EXPECT_FALSE(names.image_of(object).is_read);
-}
-
-TEST(Names, AnotherBuildThanTheMappedOneIsNotBelieved) {
-  process::Objects objects;
-  Names names(without_kernel(), objects);
-  FrameTable frames;
-  auto where = frame_of(stack_test_first, objects);
-  objects.tell_build_id(where.object, "build");
-  auto frame = frames.intern(where);
-  names.resolve(frames);
-  EXPECT_EQ(names.at(frame).reason, Reason::file_changed);
-}
-
 TEST(Names, AFileThatIsNoProgramSaysSo) {
   auto pattern =
       (std::filesystem::temp_directory_path() / "sightline.XXXXXX").string();
