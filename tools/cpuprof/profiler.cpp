@@ -149,6 +149,10 @@ Status Profiler::prepare() {
                    format_bytes(sideband.memory_bytes())));
   collector_ =
       SL_TRY(stack::Collector::open(sampling_->maps(), std::move(sideband)));
+  if (command_ && !options_.include_self) {
+    collector_->leave_out_until_exec(
+        static_cast<std::uint32_t>(command_->pid()));
+  }
   SL_CHECK(open_unwinding());
   open_names();
   if (options_.common.name) {

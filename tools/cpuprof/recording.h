@@ -92,6 +92,8 @@ class Recording {
  private:
   [[nodiscard]] process::ObjectId object(const Place& place,
                                          std::uint64_t which);
+  symbol::Reason attach(process::ObjectId object, const File& file,
+                        const symbol::DebugFileServer* server);
   void name_frames_of(process::ObjectId object, const File& file,
                       const symbol::DebugFileServer* server);
 
@@ -105,6 +107,7 @@ class Recording {
   std::unordered_map<std::string, std::uint64_t> meanings_;  // of a place
   std::unordered_map<std::uint64_t, std::string> cgroups_;
   std::vector<File> files_;
+  std::map<std::pair<std::string, std::string>, FileIndex> file_numbers_;
   std::map<process::ObjectId, FileIndex> file_of_;
   std::map<process::ObjectId, std::vector<stack::FrameId>> unnamed_;
   symbol::SourceWanted wanted_;
@@ -119,9 +122,19 @@ Result<std::unique_ptr<Recording>> read_recording(const std::string& path);
 // apart then.
 Status regroup(Setup& setup, const std::vector<std::string>& by);
 
-// The same file as collapsed stacks, which may also be what it holds. Stacks
-// are those of commands, unless `by` says otherwise.
-Result<stack::FoldedProfile> read_folded(const std::string& path,
-                                         const std::vector<std::string>& by);
+// A file to compare: its stacks, and what else it tells of the run, which
+// collapsed stacks do not.
+struct FoldedRun {
+  stack::FoldedProfile profile = {};
+  bool whole = true;
+  std::vector<std::string> events = {};
+  std::uint64_t length_ns = 0;  // 0: not known
+  std::uint64_t cpu_ns = 0;     // 0: not known, or not a matter of time
+};
+
+// A recording, or collapsed stacks of any program. Stacks are those of
+// commands, unless --by says otherwise; what has no name yet is looked for, as
+// by --from.
+Result<FoldedRun> read_folded(const std::string& path, const Options& options);
 
 }  // namespace sightline::cpuprof

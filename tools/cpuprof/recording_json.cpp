@@ -118,7 +118,10 @@ Result<Function> function_of(const Json& record) {
   Function function;
   if (find(record, "name") == nullptr) {
     auto why = SL_TRY(reason(record, "name"));
-    function = stack::unnamed_function(object, kernel, why);
+    bool placed = find(record, "address") != nullptr;
+    function = stack::unnamed_function(
+        object, kernel, why,
+        placed ? SL_TRY(hexadecimal(record, "address")) : 0);
   } else {
     function = {.name = SL_TRY(text(record, "name")),
                 .object = object,
