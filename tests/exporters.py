@@ -105,7 +105,19 @@ def check_svg(document, stacks):
     assert len(root.findall(f".//{space}script")) == 1
     assert len(data) < 5 << 20
     boxes = root.findall(f".//{space}g[@id='graph']//{space}rect")
-    assert len(boxes) >= (1 if stacks else 0)
+    # The root, the program, and each frame once, but for those that are too
+    # narrow. A box for what is narrow may take the place of many.
+    wanted = {tuple(frame["name"] for frame in frames[:depth + 1])
+              for frames, _ in stacks for depth in range(len(frames))}
+    if len(wanted) <= 1000:
+        assert len(boxes) == (2 if stacks else 1) + len(wanted), (len(boxes), len(wanted))
+    else:
+        assert 3 <= len(boxes) < 100
+    text = "".join(root.itertext())
+    for frames, _ in stacks[:50]:
+        for name in (frame["name"] for frame in frames):
+            if re.fullmatch(r"[a-z][a-z0-9]{0,99}", name) and len(wanted) <= 1000:
+                assert name in text, name
 
 
 def pprof(*options):
