@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 TOOLS := $(patsubst tools/%/,%,$(wildcard tools/*/))
 NEEDS := scripts/install-deps.sh
 
-.PHONY: all demo check check-all bench kernels static fuzz dev install \
+.PHONY: all demo check check-all bench kernels static fuzz dev gallery install \
         install-dev help
 .SILENT:
 
@@ -46,6 +46,11 @@ fuzz: ## libFuzzer on every reader; FUZZ_SECONDS=3600 for an hour each
 dev: ## build/dev with ASan and UBSan, and its unit and cli tests
 	$(NEEDS) build test
 	scripts/check.sh dev
+
+gallery: ## docs/gallery.md and its pictures, of real programs
+	$(NEEDS) build test demo heavy
+	$(MAKE) --no-print-directory all
+	scripts/gallery.sh
 
 install: all ## into $(DESTDIR)$(PREFIX)
 	DESTDIR=$(DESTDIR) cmake --install build --strip --prefix $(PREFIX)

@@ -121,7 +121,7 @@ END
 generated_code() {
   record -F 199 -o node.json -- node --perf-basic-prof-only-functions \
     --interpreted-frames-native-stack server.js
-  rm -f /tmp/perf-*.map
+  rm -f /tmp/perf-"$(jq -s 'map(select(.process == "node").pid)[0]' node.json)".map
   render node.json node.svg
   section "Generated code" <<'END'
 Node: what V8 has generated has a hue of its own, and native code stands below and
@@ -151,8 +151,8 @@ difference() {
   record -F 499 -o after.json -- clang++-14 -std=c++17 -O2 -c words.cpp
   cpuprof --diff before.json after.json -o "$top/$pictures/difference.svg" -o difference.txt
   section "What changed" <<'END'
-The same compiler without and with optimization: red has grown, blue has shrunk,
-grey is what chance explains.
+The same compiler without and with optimization: red where a share has grown, blue
+where it has shrunk. The table has what is more than chance explains.
 
     cpuprof -F 499 -o before.json -- clang++-14 -std=c++17 -O0 -c words.cpp
     cpuprof -F 499 -o after.json -- clang++-14 -std=c++17 -O2 -c words.cpp

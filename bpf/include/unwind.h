@@ -102,11 +102,13 @@ static __always_inline const __u32 *block_of(__u64 word) {
 
 static __always_inline bool is_generated_near(const __u32 *block, __u64 word,
                                               __u64 address) {
-  __u64 gap = address - unwind_two_words(block, word);
-  __u32 id = unwind_two_words(block, word + 4) >> 32;
+  __u64 start = unwind_two_words(block, word);
+  __u64 rest = unwind_two_words(block, word + 4);
+  __u64 end = start + ((__u64)(__u32)rest << 12);
+  __u64 gap = address < start ? start - address : address - end;
+  __u32 id = rest >> 32;
   struct unwind_object *object = bpf_map_lookup_elem(&unwind_objects, &id);
-  return object && object->state == UNWIND_GENERATED &&
-         gap + UNWIND_CODE_RANGE < 2 * UNWIND_CODE_RANGE;
+  return object && object->state == UNWIND_GENERATED && gap < UNWIND_CODE_RANGE;
 }
 
 // What a frame pointer has led to lies in no mapping. Next to generated code it

@@ -6,20 +6,22 @@
 // One entry is one word, so that programs on all CPUs, also one that interrupts
 // another, may write it without a lock. It holds all of what it was found by:
 // the number of the object's rows, which is never given twice, and the address
-// are mixed into 62 bits, one to one; some of them choose the entry and the
+// are mixed into 60 bits, one to one; some of them choose the entry and the
 // rest are kept in it. Pure functions, as in unwind_rows.h.
 #pragma once
 
-#include <linux/types.h>
+#include "unwind_rows.h"
 
-#define UNWIND_CACHE_BITS 15
+#define UNWIND_CACHE_BITS 13
 #define UNWIND_CACHE_ENTRIES (1 << UNWIND_CACHE_BITS)
 
-#define UNWIND_CACHE_SERIAL_BITS 26
+#define UNWIND_CACHE_SERIAL_BITS 24
 #define UNWIND_CACHE_ADDRESS_BITS 36
 #define UNWIND_CACHE_KEY_BITS \
   (UNWIND_CACHE_SERIAL_BITS + UNWIND_CACHE_ADDRESS_BITS)
 #define UNWIND_CACHE_TAG_BITS (UNWIND_CACHE_KEY_BITS - UNWIND_CACHE_BITS)
+// An entry: one bit that it is one, the tag, the rule.
+UNWIND_ASSERT(1 + UNWIND_CACHE_TAG_BITS + 16 <= 64, "an entry is one word");
 
 // What cannot be told from others in that many bits is not kept: rows of more
 // objects than any run has seen, code in a file of over 64 GiB.

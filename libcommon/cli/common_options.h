@@ -105,11 +105,17 @@ struct CommonOptions {
 struct OutputTarget {
   std::string path;  // "-" is stdout
   output::Format format;
+  // Its ending names none, and nothing else was asked for: worth a word.
+  bool is_guessed = false;
 };
 
 // The -o files with their formats, or stdout alone: the ending names the
 // format, an unknown one (and stdout) takes --format, or the table.
 std::vector<OutputTarget> output_targets(const CommonOptions& common);
+
+// Says so of files whose ending names no format, unless --quiet: whoever writes
+// out.pb or out.html will look for something else in it.
+void say_guessed_formats(std::string_view tool, const CommonOptions& common);
 
 // Whether each target can take what it is to get: a format that is one document
 // wants no terminal, and with intervals a file of its own for each.

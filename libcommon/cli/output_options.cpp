@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "cli/common_options.h"
+#include "cli/program.h"
 #include "cli/setters.h"
 #include "output/numbered.h"
 
@@ -178,6 +179,41 @@ void add_terminal_options(OptionTable& table, CommonOptions& common) {
              }});
 }
 
+// In capital letters too.
+std::optional<Format> format_of_ending(const std::string& path) {
+  for (const auto& known : formats) {
+    if (path.size() < known.ending.size()) continue;
+    auto ending =
+        std::string_view(path).substr(path.size() - known.ending.size());
+    bool same = std::ranges::equal(ending, known.ending, [](char a, char b) {
+      return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b;
+    });
+    if (same) return known.format;
+  }
+  return std::nullopt;
+}
+
+bool has_ending(const std::string& path) {
+  auto name = std::string_view(path).substr(path.rfind('/') + 1);
+  return name.rfind('.') != name.npos && name.rfind('.') > 0;
+}
+
+// Whoever asks for a format and names only files of others is mistaken about
+// one of them.
+Status check_format_is_used(const CommonOptions& common) {
+  auto targets = output_targets(common);
+  bool used = !common.format ||
+              std::ranges::find(targets, *common.format,
+                                &OutputTarget::format) != targets.end();
+  if (used) return {};
+  return fail(
+      ErrorKind::usage,
+      fmt::format("no output has the format {}: the ending of '{}' "
+                  "names another",
+                  format_name(*common.format), printable(targets.front().path)),
+      "-o - is stdout");
+}
+
 Status set_file(std::string& file, std::string_view value) {
   if (value.empty()) return usage_error("expected a file");
   file = value;
@@ -195,16 +231,26 @@ std::vector<OutputTarget> output_targets(const CommonOptions& common) {
   if (common.outputs.empty()) return {{"-", otherwise}};
   std::vector<OutputTarget> targets;
   for (const auto& path : common.outputs) {
-    auto entry = std::ranges::find_if(formats, [&](const FormatEntry& known) {
-      return path.ends_with(known.ending);
-    });
-    targets.push_back(
-        {path, entry == formats.end() ? otherwise : entry->format});
+    auto said = format_of_ending(path);
+    bool guessed = !said && !common.format && has_ending(path);
+    targets.push_back({path, said.value_or(otherwise), guessed});
   }
   return targets;
 }
 
+void say_guessed_formats(std::string_view tool, const CommonOptions& common) {
+  if (common.quiet) return;
+  for (const auto& target : output_targets(common)) {
+    if (!target.is_guessed) continue;
+    say(
+        fmt::format("{}: the ending of '{}' names no format: it gets a {}; see "
+                    "--format\n",
+                    tool, printable(target.path), format_name(target.format)));
+  }
+}
+
 Status check_outputs(const CommonOptions& common) {
+  SL_CHECK(check_format_is_used(common));
   for (const auto& target : output_targets(common)) {
     if (!output::is_document(target.format)) continue;
     const auto& format =

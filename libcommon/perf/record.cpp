@@ -10,10 +10,7 @@
 namespace sightline::perf {
 namespace {
 
-// Older headers lack it (Linux 5.12).
-constexpr std::uint16_t misc_build_id = 1U << 14;
 constexpr std::size_t trailer_size = 24;
-constexpr std::size_t most_build_id = 20;
 
 // Takes fields off the front; what is missing reads as zero and is remembered.
 class Reader {
@@ -59,27 +56,7 @@ RecordId decode_id(std::span<const std::byte> trailer) {
   return id;
 }
 
-// The two forms share 24 bytes in the middle: device and inode, or a length
-// byte, three of padding and the build-id.
-void take_identity(Reader& in, bool has_build_id, MmapRecord& mmap) {
-  if (!has_build_id) {
-    mmap.device_major = in.take<std::uint32_t>();
-    mmap.device_minor = in.take<std::uint32_t>();
-    mmap.inode = in.take<std::uint64_t>();
-    mmap.inode_generation = in.take<std::uint64_t>();
-    return;
-  }
-  struct BuildId {
-    std::uint8_t size;
-    char padding[3];
-    char bytes[most_build_id];
-  };
-  auto build_id = in.take<BuildId>();
-  mmap.build_id.assign(build_id.bytes,
-                       std::min<std::size_t>(build_id.size, most_build_id));
-}
-
-Record decode_mmap(Reader& in, RecordId id, std::uint16_t misc) {
+Record decode_mmap(Reader& in, RecordId id) {
   MmapRecord mmap;
   mmap.id = id;
   mmap.id.pid = in.take<std::uint32_t>();
@@ -87,7 +64,10 @@ Record decode_mmap(Reader& in, RecordId id, std::uint16_t misc) {
   mmap.start = in.take<std::uint64_t>();
   mmap.length = in.take<std::uint64_t>();
   mmap.file_offset = in.take<std::uint64_t>();
-  take_identity(in, (misc & misc_build_id) != 0, mmap);
+  mmap.device_major = in.take<std::uint32_t>();
+  mmap.device_minor = in.take<std::uint32_t>();
+  mmap.inode = in.take<std::uint64_t>();
+  mmap.inode_generation = in.take<std::uint64_t>();
   mmap.protection = in.take<std::uint32_t>();
   mmap.flags = in.take<std::uint32_t>();
   mmap.path = in.take_text();
@@ -126,7 +106,7 @@ std::optional<Record> decode_body(Reader& in, RecordId id,
                                   const perf_event_header& header) {
   switch (header.type) {
     case PERF_RECORD_MMAP2:
-      return decode_mmap(in, id, header.misc);
+      return decode_mmap(in, id);
     case PERF_RECORD_COMM:
       return decode_comm(in, id, header.misc);
     case PERF_RECORD_FORK:

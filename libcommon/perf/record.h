@@ -29,13 +29,11 @@ struct MmapRecord {
   std::uint64_t start = 0;
   std::uint64_t length = 0;
   std::uint64_t file_offset = 0;
-  // Which file: device, inode and generation, or, in the form that carries it,
-  // the build-id (at most 20 bytes) and zeros in the others.
+  // Which file.
   std::uint32_t device_major = 0;
   std::uint32_t device_minor = 0;
   std::uint64_t inode = 0;
   std::uint64_t inode_generation = 0;
-  std::string build_id;
   // PROT_* and MAP_*.
   std::uint32_t protection = 0;
   std::uint32_t flags = 0;
@@ -83,9 +81,14 @@ RecordId& id_of(Record& record);
 const RecordId& id_of(const Record& record);
 
 // One record, header and trailer included, of events opened with sample_id_all
-// and sample_type TID | TIME | CPU. Nothing for types not listed above and for
-// bytes that cannot be such a record; strings end at their first NUL or at the
-// trailer.
+// and sample_type TID | TIME | CPU, and without build_id. Nothing for types not
+// listed above and for bytes that cannot be such a record; strings end at their
+// first NUL or at the trailer.
+//
+// PERF_RECORD_MISC_MMAP_BUILD_ID is not believed: the kernel leaves it set in
+// the records of all events that it tells of a mapping behind one that has
+// asked for build-ids, whoever's that is (perf_event_mmap_output(),
+// kernel/events/core.c, Linux 5.12 to 6.18).
 std::optional<Record> decode_record(std::span<const std::byte> bytes);
 
 }  // namespace sightline::perf

@@ -265,7 +265,7 @@ void Objects::capture(ObjectId id, std::uint32_t pid, std::uint64_t start,
 
 bool Objects::attach(ObjectId id, UniqueFd fd) {
   if (!room_for_another()) return false;
-  entries_[id].seen_ns = realtime_ns();
+  entries_[id].seen_ns = UINT64_MAX;
   return take(entries_[id], std::move(fd));
 }
 

@@ -82,8 +82,9 @@ class Objects {
   void capture(ObjectId id, std::uint32_t pid, std::uint64_t start,
                std::uint64_t end, const Root& root = nullptr);
 
-  // This is the object's file, as somebody knows who did not find it through a
-  // process. False when as many are open as may be.
+  // This is the object's file, as somebody knows by its build-id who did not
+  // find it through a process; when it was written says nothing. False when as
+  // many are open as may be.
   bool attach(ObjectId id, UniqueFd fd);
 
   // The file is one that its process appends to while it is mapped (a jitdump):

@@ -134,6 +134,12 @@ void Table::see(const ImageSeen& seen) {
   if (maps) capture_files(seen.key.pid, *maps, image.root);
 }
 
+bool Table::is_first_image(const ImageKey& key) {
+  auto at = seen_.find(key);
+  if (at == seen_.end()) return false;
+  return image_of(at->second).since_ns == 0;
+}
+
 void Table::preload(std::uint32_t pid) {
   auto& image = *current_life(pid).images.back();
   if (image.space) return;

@@ -87,6 +87,10 @@ class Table {
   };
   std::optional<Surroundings> surroundings(const ImageKey& key);
 
+  // Whether the image of a process that was there before the side-band is the
+  // first that is known of it: it has executed nothing since.
+  [[nodiscard]] bool is_first_image(const ImageKey& key);
+
   // Reads from /proc what a process maps, unless that is known: for those that
   // ran before the side-band was there.
   void preload(std::uint32_t pid);

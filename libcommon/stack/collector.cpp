@@ -306,6 +306,11 @@ void Collector::add_row(const sample_key& key, const sample_value& value) {
     own_[LEDGER_not_matching] += value.count;
     return;
   }
+  if (held_pid_ != 0 && key.pid == held_pid_ &&
+      processes_.is_first_image(image_of(key))) {
+    own_[LEDGER_self] += value.count;
+    return;
+  }
   std::vector<std::uint64_t> frames;
   auto lost_before = own_[LEDGER_stack_missing];
   append_user(key, value.count, frames);

@@ -75,6 +75,10 @@ class Collector {
     keep_ = std::move(keep);
   }
 
+  // What this process does before it executes something is the tool's doing,
+  // and left out as such: a command's that is held.
+  void leave_out_until_exec(std::uint32_t pid) { held_pid_ = pid; }
+
   Profile& profile() { return profile_; }
 
   // Starts a new profile in place of the old one. True when frames and
@@ -136,6 +140,7 @@ class Collector {
   Dictionary dictionary_;
   Profile profile_;
   std::function<bool(std::string_view)> keep_;
+  std::uint32_t held_pid_ = 0;
   std::uint64_t epoch_start_ns_ = 0;
   std::uint64_t epoch_end_ns_ = 0;  // of the one whose rows are taken over
   std::uint64_t delivered_ = 0;

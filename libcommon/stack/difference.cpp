@@ -111,6 +111,18 @@ std::uint64_t count_in(const FoldedProfile& profile, const std::string& stack) {
   return at == profile.stacks.end() ? 0 : at->second;
 }
 
+// Of one cell of the table: observed, and expected if both shares are one.
+double likelihood(double observed, double expected) {
+  return observed > 0 ? observed * std::log(observed / expected) : 0;
+}
+
+// Of a stack with two counts, as --diff writes it, the first one is left.
+bool ends_like_a_count(std::string_view stack) {
+  auto blank = stack.rfind(' ');
+  return blank != stack.npos &&
+         parse_number(stack.substr(blank + 1), 0, UINT64_MAX).has_value();
+}
+
 }  // namespace
 
 Status FoldedProfile::add(std::string_view line) {
@@ -120,6 +132,10 @@ Status FoldedProfile::add(std::string_view line) {
                    : parse_number(line.substr(blank + 1), 0, UINT64_MAX);
   if (!count) {
     return fail(ErrorKind::runtime, "no collapsed stack: FRAME;FRAME COUNT");
+  }
+  if (ends_like_a_count(line.substr(0, blank))) {
+    return fail(ErrorKind::runtime,
+                "a stack with two counts is a difference already");
   }
   if (*count > UINT64_MAX - total) {
     return fail(ErrorKind::runtime, "more samples than can be counted");
@@ -152,9 +168,12 @@ double deviations(std::uint64_t before, std::uint64_t of_before,
   const auto all_a = static_cast<double>(of_before);
   const auto all_b = static_cast<double>(of_after);
   const double pooled = (a + b) / (all_a + all_b);
-  const double error =
-      std::sqrt(pooled * (1 - pooled) * (1 / all_a + 1 / all_b));
-  return error > 0 ? (b / all_b - a / all_a) / error : 0;
+  const double sum = likelihood(a, pooled * all_a) +
+                     likelihood(all_a - a, (1 - pooled) * all_a) +
+                     likelihood(b, pooled * all_b) +
+                     likelihood(all_b - b, (1 - pooled) * all_b);
+  const double away = std::sqrt(std::max(0.0, 2 * sum));
+  return b / all_b < a / all_a ? -away : away;
 }
 
 std::uint64_t scaled(std::uint64_t count, std::uint64_t before,
@@ -173,11 +192,14 @@ std::vector<StackChange> stack_changes(const FoldedProfile& before,
     for (const auto& [stack, count] : side->stacks) stacks.insert(stack);
   }
   std::vector<StackChange> changes;
+  std::uint64_t so_far = 0;
+  std::uint64_t given = 0;
   for (auto stack : stacks) {
     const std::string key(stack);
-    changes.push_back({stack,
-                       scaled(count_in(before, key), before.total, after.total),
-                       count_in(after, key)});
+    so_far += count_in(before, key);
+    auto at_length = scaled(so_far, before.total, after.total);
+    changes.push_back({stack, at_length - given, count_in(after, key)});
+    given = at_length;
   }
   return changes;
 }

@@ -43,9 +43,10 @@ struct Difference {
 
 Difference difference(const FoldedProfile& before, const FoldedProfile& after);
 
-// How many standard deviations two shares are apart, taking samples for
-// independent: a pooled two-proportion z, positive when the share grew. 0 where
-// nothing can be said.
+// How far two shares are apart, in standard deviations, taking samples for
+// independent; positive when the share grew, 0 where nothing can be said. The
+// signed root of the likelihood ratio (G²) of the two by two table, which also
+// holds where a share stands for less than a sample of the shorter profile.
 double deviations(std::uint64_t before, std::uint64_t of_before,
                   std::uint64_t after, std::uint64_t of_after);
 
@@ -58,6 +59,8 @@ std::uint64_t scaled(std::uint64_t count, std::uint64_t before,
                      std::uint64_t after);
 
 // A stack of either side, the earlier count at the length of the later one.
+// What rounding leaves over is carried to the next stack, so that neither all
+// of them nor those below one frame are more or fewer than they were.
 struct StackChange {
   std::string_view stack;  // of one of the profiles
   std::uint64_t before = 0;

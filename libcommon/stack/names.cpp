@@ -22,14 +22,14 @@ using symbol::Reason;
 // Linkers make one; what has more than a few was made to be a burden.
 constexpr std::size_t most_code_segments = 16;
 
-Function function_from(const Named& named, std::string_view object,
-                       bool kernel) {
+Function function_from(const Named& named, std::string_view object, bool kernel,
+                       std::uint64_t offset) {
   auto where = named.module.empty() ? std::string(object)
                                     : fmt::format("[{}]", named.module);
   if (named.reason != Reason::none || named.name.empty()) {
     auto reason = named.reason == Reason::none ? Reason::no_covering_symbol
                                                : named.reason;
-    return unnamed_function(std::move(where), kernel, reason);
+    return unnamed_function(std::move(where), kernel, reason, offset);
   }
   return {.name = named.name, .object = std::move(where), .kernel = kernel};
 }
@@ -73,14 +73,18 @@ std::vector<std::uint64_t> offsets_of(const FrameTable& frames,
 
 }  // namespace
 
-Function unnamed_function(std::string object, bool kernel, Reason reason) {
+Function unnamed_function(std::string object, bool kernel, Reason reason,
+                          std::uint64_t offset) {
   // "[kernel]" and its like bring their own brackets.
   std::string_view label = object;
   if (label.starts_with('[')) label = label.substr(1, label.size() - 2);
   // Not code without a name, but what the CPU did.
   bool is_state = reason == Reason::guest || reason == Reason::idle;
+  auto place = symbol::is_for_elsewhere(reason)
+                   ? fmt::format("{}+{:#x}", label, offset)
+                   : std::string(label);
   auto name = is_state ? fmt::format("[{}]", symbol::text(reason))
-                       : fmt::format("[{}: {}]", label, symbol::text(reason));
+                       : fmt::format("[{}: {}]", place, symbol::text(reason));
   return {.name = std::move(name),
           .object = std::move(object),
           .kernel = kernel,
@@ -254,8 +258,8 @@ void Names::name_batch(const FrameTable& frames, process::ObjectId object,
   name_offsets(object, offsets, named, server);
   bool kernel = object == process::kernel_object;
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    set_function(batch[i],
-                 function_from(named[i], objects_.name(object), kernel));
+    set_function(batch[i], function_from(named[i], objects_.name(object),
+                                         kernel, offsets[i]));
   }
 }
 

@@ -40,9 +40,11 @@ struct Function {
   bool operator==(const Function&) const = default;
 };
 
-// A frame without a name: "[libfoo.so: stripped]".
+// A frame without a name: "[libfoo.so: stripped]". What is to be named
+// elsewhere is told apart by where it lies: "[libfoo.so+0x1234: not looked
+// up]".
 Function unnamed_function(std::string object, bool kernel,
-                          symbol::Reason reason);
+                          symbol::Reason reason, std::uint64_t offset = 0);
 
 // "file.c:42", the last part of the path; empty without a line.
 std::string place_of(const Function& function);
@@ -152,6 +154,9 @@ class Names {
 
   // The object that a frame lies in: its path, which is empty for what is no
   // file, and which build of it.
+  [[nodiscard]] std::string_view name_of(process::ObjectId object) const {
+    return objects_.name(object);
+  }
   [[nodiscard]] std::string_view path_of(process::ObjectId object) const {
     return objects_.path(object);
   }

@@ -26,6 +26,7 @@ namespace {
 
 constexpr std::size_t most_files = 64;
 constexpr std::size_t most_needed = 256;  // entries of one file
+constexpr std::size_t most_opens = 4096;  // some 10 ms, found or not
 // exec_binprm() follows that many scripts (fs/exec.c), each read as far as
 // BINPRM_BUF_SIZE (include/uapi/linux/binfmts.h).
 constexpr int most_scripts = 5;
@@ -148,10 +149,12 @@ class ProgramFiles {
   };
 
   // Empty, too, when there are enough.
-  UniqueFd open(const std::string& path) const {
+  UniqueFd open(const std::string& path) {
     std::error_code error;
     auto absolute = std::filesystem::absolute(path, error);
-    if (error || files_.size() == most_files) return {};
+    if (error || files_.size() == most_files || ++opens_ > most_opens) {
+      return {};
+    }
     auto fd = open_regular(-1, absolute);
     return fd ? *std::move(fd) : UniqueFd();
   }
@@ -189,6 +192,7 @@ class ProgramFiles {
   }
 
   std::vector<UniqueFd> files_;
+  std::size_t opens_ = 0;
   std::vector<Object> objects_;
   std::set<std::string> names_;  // of libraries that were looked for
 };

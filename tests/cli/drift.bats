@@ -127,3 +127,8 @@ has_all() {
   [ "$(wc -l <<<"$statuses")" -ge 9 ]
   has_all "$(sed 's/^/.B /' <<<"$statuses")" "$top/man/sightline.7"
 }
+
+@test "the gallery shows its pictures, and has no others" {
+  diff <(grep -o '(gallery/[^)]*' "$top/docs/gallery.md" | sed 's|(gallery/||' | sort) \
+    <(cd "$top/docs/gallery" && printf '%s\n' *)
+}

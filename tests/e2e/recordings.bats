@@ -9,7 +9,11 @@ setup() {
   ((EUID == 0)) || skip "needs root"
   e2e_setup
 }
-teardown() { [ -z "${started+set}" ] || e2e_teardown; }
+teardown() {
+  [ -z "${debug_file-}" ] || rm -f "$debug_file"
+  [ -z "${debug_file-}" ] || rmdir --ignore-fail-on-non-empty "${debug_file%/*}"
+  [ -z "${started+set}" ] || e2e_teardown
+}
 
 # record OPTION...: every format of one run over something that has kernel, user
 # and several processes' stacks.
@@ -138,13 +142,16 @@ why() {
   make_program first_name
   raw ./program
   id=$(readelf -n program | awk '/Build ID/ { print $3 }')
-  debug=/usr/lib/debug/.build-id/${id:0:2}
-  mkdir -p "$debug"
-  objcopy --only-keep-debug program "$debug/${id:2}.debug"
+  debug_file=/usr/lib/debug/.build-id/${id:0:2}/${id:2}.debug
+  mkdir -p "${debug_file%/*}"
+  objcopy --only-keep-debug program "$debug_file"
   rm program
   for file in raw.json raw.pb.gz; do named $file first_name --line; done
   [ "$(samples '.frames[-1].line == 2' named.json)" -ge 100 ]
-  rm "$debug/${id:2}.debug"
+  # What ran is not known to have lain where the debug file says.
+  jq -c 'if .type == "object" then .segments = [] else . end' raw.json >bare.json
+  why bare.json "not on this machine"
+  rm "$debug_file"
   why raw.json "not on this machine"
 }
 
@@ -245,6 +252,39 @@ refused() {
   gzip -c a.json >x && refused "not a pprof profile" x
 }
 
+@test "--from: what a stranger may write is an answer all the same" {
+  make_program first_name
+  raw ./program
+  # In a file, and without an address.
+  jq -c 'if .type == "stack" then .frames[] |= (.address = null) else . end' raw.json >x.json
+  cpuprof --from x.json -f >x.folded
+  [ -s x.folded ]
+  jq -c 'if .type == "stack" then .frames[] |= (.kernel = true) else . end' raw.json >x.json
+  rm program
+  cpuprof --from x.json -f >x.folded 2>err
+  grep -q 'program+0x.*: not on this machine\]_\[k\]' x.folded
+  # Written to in the future, it is the same build.
+  make_program first_name
+  touch -d 2037-01-01 program
+  named raw.json first_name
+  # A program with the name of something else.
+  make_program first_name
+  mv program '[jit]'
+  cpuprof -q --raw -F 999 -o j.pb.gz -- './[jit]' >out
+  cpuprof --from j.pb.gz -f >x.folded 2>err
+  grep -q first_name x.folded
+}
+
+@test "--from: more files than a program may have open at first" {
+  make_program first_name
+  raw ./program
+  (
+    ulimit -Sn 64
+    cpuprof --from raw.json -f >x.folded 2>err
+  )
+  grep -q first_name x.folded
+}
+
 @test "--from: hostile text does not reach the terminal raw" {
   record
   jq -c 'if .type == "stack" then .comm = "\u001b[31mred;\n" | .frames[0].name = "\u001b]0;x\u0007" else . end' \
@@ -279,10 +319,10 @@ refused() {
   grep -E '^ *[0-9.]+ +0\.0 +-[0-9.]+ +hot_sixty$' diff.txt
   grep -E '^ *0\.0 +[0-9.]+ +\+[0-9.]+ ' diff.txt
   # Whatever they were written as.
-  cpuprof --diff a.json b.pb.gz | tail -n +2 >other.txt
-  diff <(tail -n +2 diff.txt) other.txt
-  cpuprof --diff a.json b.folded | tail -n +2 >other.txt
-  diff <(tail -n +2 diff.txt) other.txt
+  cpuprof --diff a.json b.pb.gz | tail -n +3 >other.txt
+  diff <(tail -n +3 diff.txt) other.txt
+  cpuprof --diff a.json b.folded | tail -n +3 >other.txt
+  diff <(tail -n +3 diff.txt) other.txt
   # Of a run and itself nothing has changed.
   cpuprof --diff a.json a.json >same.txt
   [ "$(grep -c 'none that chance does not explain' same.txt)" -eq 2 ]
@@ -297,6 +337,31 @@ p;b 90 0
 p;c 0 20" ]
   cpuprof --diff before.folded after.folded -o d.svg
   python3 -c 'import xml.dom.minidom; xml.dom.minidom.parse("d.svg")'
+}
+
+@test "--diff: what says nothing of a change is refused, or said" {
+  cpuprof -q -F 999 -o a.json -o a.folded -- "$workloads/spin" 0.5 >out
+  cpuprof -q -e page-faults --period 1 -o faults.json -- "$workloads/spin" 0.2 >out
+  touch empty.folded
+  run -1 --separate-stderr cpuprof --diff a.json empty.folded
+  [[ $stderr == *"empty.folded: no samples"* ]]
+  run -1 --separate-stderr cpuprof --diff a.json faults.json
+  [[ $stderr == *"cpu-clock cannot be compared with samples of page-faults"* ]]
+  cpuprof --diff a.json a.folded -o d.folded
+  run -1 --separate-stderr cpuprof --diff d.folded a.folded
+  [[ $stderr == *"is a difference already"* ]]
+  head -n -1 a.json >cut.json
+  run -0 --separate-stderr cpuprof --diff a.json cut.json
+  [[ $stderr == *"cut.json has been cut"* ]]
+  [[ $output == *"a.json: "*" samples, "*" of CPU in "* ]]
+}
+
+@test "--diff: hostile stacks do not reach the terminal raw" {
+  printf 'p;\e]0;title\a;b 3\n' >a.folded
+  for format in folded table svg; do
+    cpuprof --diff a.folded a.folded --format $format >out.$format
+    run -1 grep -q $'[\x1b\x07]' out.$format
+  done
 }
 
 @test "--diff: what cannot be compared is refused" {

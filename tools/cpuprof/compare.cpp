@@ -2,6 +2,7 @@
 #include "compare.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +10,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "cli/exit_status.h"
+#include "cli/program.h"
 #include "output/flame_graph.h"
 #include "output/sink.h"
 #include "output/style.h"
@@ -23,7 +25,6 @@ namespace {
 using output::Align;
 using output::Format;
 using output::Sink;
-using stack::FoldedProfile;
 using stack::FunctionChange;
 
 // One of the two weights of a function, on both sides.
@@ -38,11 +39,11 @@ constexpr Weight total{&FunctionChange::total_before,
 
 class Comparison {
  public:
-  Comparison(const Options& options, FoldedProfile before, FoldedProfile after)
+  Comparison(const Options& options, FoldedRun before, FoldedRun after)
       : options_(options),
         before_(std::move(before)),
         after_(std::move(after)),
-        found_(stack::difference(before_, after_)) {}
+        found_(stack::difference(before_.profile, after_.profile)) {}
 
   Status write(Sink& sink) const {
     switch (sink.format()) {
@@ -104,11 +105,23 @@ class Comparison {
     return text;
   }
 
-  [[nodiscard]] std::string title() const {
-    const auto& common = options_.common;
-    return fmt::format("{}: {} samples; {}: {} samples",
-                       printable(common.before), format_count(found_.before),
-                       printable(common.after), format_count(found_.after));
+  // What shares do not tell: whether there was more to do.
+  [[nodiscard]] static std::string describe(const std::string& path,
+                                            const FoldedRun& run) {
+    auto text = fmt::format("{}: {} samples", printable(path),
+                            format_count(run.profile.total));
+    if (run.length_ns > 0 && run.cpu_ns > 0) {
+      text += fmt::format(", {} of CPU in {}", format_duration(run.cpu_ns),
+                          format_duration(run.length_ns));
+    } else if (run.length_ns > 0) {
+      text += fmt::format(" in {}", format_duration(run.length_ns));
+    }
+    return text;
+  }
+
+  [[nodiscard]] std::vector<std::string> title() const {
+    return {describe(options_.common.before, before_),
+            describe(options_.common.after, after_)};
   }
 
   Status write_table(Sink& sink) const {
@@ -119,34 +132,34 @@ class Comparison {
         "{}\n\nSELF TIME OF FUNCTIONS THAT CHANGED\n{}"
         "\nTOTAL TIME OF FUNCTIONS THAT CHANGED\n{}"
         "\n{} functions; shares of all samples, their change in points\n",
-        title(), table_of(self, width), table_of(total, width),
+        fmt::join(title(), "\n"), table_of(self, width), table_of(total, width),
         format_count(found_.functions.size())));
   }
 
   // As flamegraph.pl takes them: the earlier count at the length of the later.
   Status write_folded(Sink& sink) const {
-    for (const auto& change : stack::stack_changes(before_, after_)) {
-      SL_CHECK(sink.write(fmt::format("{} {} {}\n", change.stack, change.before,
-                                      change.after)));
+    for (const auto& change :
+         stack::stack_changes(before_.profile, after_.profile)) {
+      SL_CHECK(sink.write(fmt::format("{} {} {}\n", printable(change.stack),
+                                      change.before, change.after)));
     }
     return {};
   }
 
   Status write_graph(Sink& sink) const {
-    output::FlameTitle text{
-        .title = "cpuprof: what changed",
-        .lines = {title(),
-                  "Red grew, blue shrank; as wide as after, both at one "
-                  "length."}};
+    output::FlameTitle text{.title = "cpuprof: what changed", .lines = title()};
+    text.lines.emplace_back(
+        "Red: its share grew, blue: it shrank, by chance or not; as wide as "
+        "after.");
     return output::write_flame_graph(
-        stack::difference_graph(before_, after_), text,
+        stack::difference_graph(before_.profile, after_.profile), text,
         {.icicle = options_.common.icicle},
         [&](std::string_view piece) { return sink.write(piece); });
   }
 
   const Options& options_;
-  FoldedProfile before_;
-  FoldedProfile after_;
+  FoldedRun before_;
+  FoldedRun after_;
   stack::Difference found_;
 };
 
@@ -158,6 +171,28 @@ Status check_format(Format format) {
               "table, folded and svg can");
 }
 
+// Shares of unlike things say nothing. Of collapsed stacks nobody knows.
+Status check_events(const FoldedRun& before, const FoldedRun& after) {
+  for (const auto* run : {&before, &after}) {
+    if (run->events.size() <= 1) continue;
+    return fail(ErrorKind::runtime,
+                "a recording of several events cannot be compared: samples of "
+                "one are not those of another");
+  }
+  bool known = !before.events.empty() && !after.events.empty();
+  if (!known || before.events == after.events) return {};
+  return fail(
+      ErrorKind::runtime,
+      fmt::format("samples of {} cannot be compared with samples of {}",
+                  printable(before.events[0]), printable(after.events[0])));
+}
+
+void say_cut(const std::string& path, const FoldedRun& run) {
+  if (run.whole) return;
+  cli::say(fmt::format("cpuprof: {} has been cut: this is what is there\n",
+                       printable(path)));
+}
+
 }  // namespace
 
 Result<int> compare(const Options& options) {
@@ -167,8 +202,11 @@ Result<int> compare(const Options& options) {
     SL_CHECK(check_format(target.format));
     sinks.push_back(SL_TRY(Sink::open(target.path, target.format)));
   }
-  auto before = SL_TRY(read_folded(common.before, common.by));
-  auto after = SL_TRY(read_folded(common.after, common.by));
+  auto before = SL_TRY(read_folded(common.before, options));
+  auto after = SL_TRY(read_folded(common.after, options));
+  SL_CHECK(check_events(before, after));
+  say_cut(common.before, before);
+  say_cut(common.after, after);
   const Comparison comparison(options, std::move(before), std::move(after));
   for (auto& sink : sinks) {
     SL_CHECK(sink.begin_report());

@@ -27,8 +27,12 @@ void put_place(Json& record, const stack::Function& function) {
     put_text(record, "file", function.file);
     record["line"] = function.line;
   } else {
+    // A recording without lines has no reason either.
+    auto reason = function.file_reason == symbol::Reason::none
+                      ? symbol::Reason::not_looked_up
+                      : function.file_reason;
     for (const auto* key : {"file", "line"}) {
-      put_absent(record, key, symbol::text(function.file_reason));
+      put_absent(record, key, symbol::text(reason));
     }
   }
 }

@@ -156,7 +156,7 @@ Status check_recorded(const Options& options) {
       {common.user_only, "--user-stacks-only"},
       {common.kernel_only, "--kernel-stacks-only"},
       {common.raw, "--raw"},
-      // The names of --diff are those that were recorded.
+      // --diff compares functions, whatever was inlined and wherever they are.
       {diff && common.inlines, "--inline"},
       {diff && common.lines, "--line"},
       {diff && common.debuginfod_ns.has_value(), "--debuginfod"}};

@@ -141,6 +141,10 @@ Status Profiler::prepare() {
                    format_bytes(sideband.memory_bytes())));
   collector_ =
       SL_TRY(stack::Collector::open(sampling_->maps(), std::move(sideband)));
+  if (command_ && !options_.include_self) {
+    collector_->leave_out_until_exec(
+        static_cast<std::uint32_t>(command_->pid()));
+  }
   SL_CHECK(open_unwinding());
   open_names();
   if (options_.common.name) {
@@ -276,29 +280,8 @@ void Profiler::open_names() {
       return debuginfod_->find(build_id);
     });
   }
-  names_->use_source(
-      {.wanted = {.inlines = options_.common.inlines,
-                  .lines = options_.common.lines},
-       .progress = [this](std::string_view object, std::size_t done,
-                          std::size_t all) {
-         if (options_.common.quiet) return;
-         progress_.show(fmt::format("reading debug information of {}: {} of {}",
-                                    printable(object), done, all));
-       }});
-}
-
-// Once a run for each object.
-void Profiler::say_source_problems() {
-  for (const auto& [object, reason] : names_->source_problems()) {
-    if (!source_problems_said_.emplace(object, reason).second) continue;
-    auto text = fmt::format("{}: {}", collector_->objects().name(object),
-                            symbol::text(reason));
-    if (reason == symbol::Reason::no_debug_info) {
-      note(text);
-    } else if (!options_.common.quiet) {
-      cli::say(fmt::format("cpuprof: {}\n", printable(text)));
-    }
-  }
+  names_->use_source(source_report_.settings(
+      {.inlines = options_.common.inlines, .lines = options_.common.lines}));
 }
 
 Status Profiler::start() {
@@ -469,8 +452,7 @@ Status Profiler::report(ReportKind kind) {
   SL_CHECK(collector_->drain());
   reading.ledger = SL_TRY(current_ledger());
   names_->resolve(collector_->profile().frames());
-  progress_.clear();
-  say_source_problems();
+  source_report_.say_problems(*names_);
   auto span = span_until(reading);
   if (kind == ReportKind::final) {
     span.ledger[LEDGER_unaccounted] = unaccounted(reading.ledger);

@@ -12,7 +12,6 @@
 
 #include "base/error.h"
 #include "cli/command.h"
-#include "cli/progress.h"
 #include "cli/session.h"
 #include "container/cgroup.h"
 #include "measurement.h"
@@ -20,6 +19,7 @@
 #include "perf/cpu_time.h"
 #include "report.h"
 #include "sampling.h"
+#include "source_report.h"
 #include "stack/collector.h"
 #include "stack/names.h"
 #include "symbol/debuginfod.h"
@@ -52,7 +52,9 @@ class Profiler {
   };
 
   explicit Profiler(const Options& options, cli::Session session)
-      : options_(options), session_(std::move(session)) {}
+      : options_(options),
+        session_(std::move(session)),
+        source_report_(options) {}
   Status watch_targets();
   Status prepare();
   Status start();
@@ -76,7 +78,6 @@ class Profiler {
   void say_left_out() const;
   void say_overrun() const;
   void open_names();
-  void say_source_problems();
   void banner() const;
   Result<int> finish(const cli::End& end);
   std::string cgroup_path(std::uint64_t id);
@@ -90,8 +91,7 @@ class Profiler {
   std::unique_ptr<stack::Collector> collector_;
   std::optional<symbol::Debuginfod> debuginfod_;
   std::optional<stack::Names> names_;
-  cli::Progress progress_;
-  std::set<std::pair<process::ObjectId, symbol::Reason>> source_problems_said_;
+  SourceReport source_report_;
   std::optional<container::CgroupNames> cgroups_;
   std::optional<Reports> reports_;
   Setup setup_;

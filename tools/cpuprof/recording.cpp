@@ -40,9 +40,12 @@ bool was_recorded(const Setup& setup, const std::string& key) {
 
 Recording::Recording() : names_(no_symbolizer(), objects_) {}
 
+// Whoever tells of one file often has one file.
 Recording::FileIndex Recording::add_file(File file) {
-  files_.push_back(std::move(file));
-  return static_cast<FileIndex>(files_.size() - 1);
+  auto [known, added] = file_numbers_.try_emplace(
+      {file.path, file.image.build_id}, static_cast<FileIndex>(files_.size()));
+  if (added) files_.push_back(std::move(file));
+  return known->second;
 }
 
 // Files of one name are told apart by numbers that stand for device and inode.
@@ -81,7 +84,8 @@ stack::FrameId Recording::frame(const Place& place) {
   auto id = known->second = profile_.frames().intern(frame);
   names_.preset(id, place.functions);
   bool is_named = place.functions.front().reason == symbol::Reason::none;
-  if (place.file && !is_named) unnamed_[frame.object].push_back(id);
+  if (place.file && place.has_address && !is_named)
+    unnamed_[frame.object].push_back(id);
   return id;
 }
 
@@ -103,7 +107,8 @@ std::optional<std::uint32_t> Recording::event(std::string_view name) const {
   return static_cast<std::uint32_t>(at - setup_.events.begin());
 }
 
-void Recording::name_here(const Options& options, symbol::Debuginfod* server) {
+void Recording::name_here(const Options& options, SourceReport& source,
+                          symbol::Debuginfod* server) {
   const auto& common = options.common;
   symbol::DebugFileServer ask;
   if (server != nullptr) {
@@ -113,12 +118,28 @@ void Recording::name_here(const Options& options, symbol::Debuginfod* server) {
   names_.set_demangle(common.demangle);
   wanted_.inlines |= common.inlines;
   wanted_.lines |= common.lines;
-  names_.use_source({.wanted = wanted_});
+  names_.use_source(source.settings(wanted_));
   for (const auto& [object, frames] : unnamed_) {
     name_frames_of(object, files_[file_of_.at(object)],
                    server != nullptr ? &ask : nullptr);
   }
   names_.resolve(profile_.frames());
+  source.say_problems(names_);
+}
+
+// A debug file tells nothing of where the code lay in the file that ran.
+symbol::Reason Recording::attach(process::ObjectId object, const File& file,
+                                 const symbol::DebugFileServer* server) {
+  auto found = symbol::find_build(file.path, file.image.build_id, server);
+  if (!found) return found.error();
+  auto image = file.image;
+  image.only_debug = found->only_debug;
+  if (image.only_debug && image.code.empty()) return symbol::Reason::not_here;
+  if (!objects_.attach(object, std::move(found->fd))) {
+    return symbol::Reason::too_many_files;
+  }
+  names_.preset_image(object, std::move(image));
+  return symbol::Reason::none;
 }
 
 // Where there is no file, what was left to this machine says why; what had
@@ -126,20 +147,14 @@ void Recording::name_here(const Options& options, symbol::Debuginfod* server) {
 void Recording::name_frames_of(process::ObjectId object, const File& file,
                                const symbol::DebugFileServer* server) {
   const auto& frames = unnamed_.at(object);
-  auto found = symbol::find_build(file.path, file.image.build_id, server);
-  if (found && objects_.attach(object, std::move(found->fd))) {
-    auto image = file.image;
-    image.only_debug = found->only_debug;
-    names_.preset_image(object, std::move(image));
-    names_.name_again(object, frames);
-    return;
-  }
-  auto reason = found ? symbol::Reason::too_many_files : found.error();
+  auto reason = attach(object, file, server);
+  if (reason == symbol::Reason::none) return names_.name_again(object, frames);
   for (auto frame : frames) {
     auto function = names_.at(frame);
     if (!symbol::is_for_elsewhere(function.reason)) continue;
-    names_.preset(frame, {stack::unnamed_function(std::move(function.object),
-                                                  false, reason)});
+    names_.preset(frame, {stack::unnamed_function(
+                             std::move(function.object), function.kernel,
+                             reason, profile_.frames().at(frame).offset)});
   }
 }
 

@@ -16,6 +16,7 @@
 #include "measurement.h"
 #include "options.h"
 #include "process/objects.h"
+#include "source_report.h"
 #include "stack/difference.h"
 #include "stack/names.h"
 #include "stack/profile.h"
@@ -76,8 +77,10 @@ class Recording {
   void has_lines() { wanted_.lines = true; }
 
   // Looks in the files of this machine for the frames without a name, if they
-  // are the files that were sampled. `server` may be null.
-  void name_here(const Options& options, symbol::Debuginfod* server);
+  // are the files that were sampled. `server` may be null. What `source` was
+  // made for must outlive the names.
+  void name_here(const Options& options, SourceReport& source,
+                 symbol::Debuginfod* server);
 
   // Its file has a beginning and an end.
   void set_whole(bool whole) { is_whole_ = whole; }
@@ -89,6 +92,8 @@ class Recording {
  private:
   [[nodiscard]] process::ObjectId object(const Place& place,
                                          std::uint64_t which);
+  symbol::Reason attach(process::ObjectId object, const File& file,
+                        const symbol::DebugFileServer* server);
   void name_frames_of(process::ObjectId object, const File& file,
                       const symbol::DebugFileServer* server);
 
@@ -102,6 +107,7 @@ class Recording {
   std::unordered_map<std::string, std::uint64_t> meanings_;  // of a place
   std::unordered_map<std::uint64_t, std::string> cgroups_;
   std::vector<File> files_;
+  std::map<std::pair<std::string, std::string>, FileIndex> file_numbers_;
   std::map<process::ObjectId, FileIndex> file_of_;
   std::map<process::ObjectId, std::vector<stack::FrameId>> unnamed_;
   symbol::SourceWanted wanted_;
@@ -116,9 +122,19 @@ Result<std::unique_ptr<Recording>> read_recording(const std::string& path);
 // apart then.
 Status regroup(Setup& setup, const std::vector<std::string>& by);
 
-// The same file as collapsed stacks, which may also be what it holds. Stacks
-// are those of commands, unless `by` says otherwise.
-Result<stack::FoldedProfile> read_folded(const std::string& path,
-                                         const std::vector<std::string>& by);
+// A file to compare: its stacks, and what else it tells of the run, which
+// collapsed stacks do not.
+struct FoldedRun {
+  stack::FoldedProfile profile = {};
+  bool whole = true;
+  std::vector<std::string> events = {};
+  std::uint64_t length_ns = 0;  // 0: not known
+  std::uint64_t cpu_ns = 0;     // 0: not known, or not a matter of time
+};
+
+// A recording, or collapsed stacks of any program. Stacks are those of
+// commands, unless --by says otherwise; what has no name yet is looked for, as
+// by --from.
+Result<FoldedRun> read_folded(const std::string& path, const Options& options);
 
 }  // namespace sightline::cpuprof

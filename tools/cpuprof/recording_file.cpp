@@ -21,8 +21,6 @@
 namespace sightline::cpuprof {
 namespace {
 
-using stack::FoldedProfile;
-
 // A stack of 2,048 frames with long names has half a megabyte.
 constexpr std::size_t most_line_bytes = 64U << 20;
 constexpr std::size_t most_packed_bytes = 256U << 20;
@@ -93,6 +91,11 @@ Status read_lines(int fd, std::string bytes, Recording& into) {
     if (!*line) break;
     auto status = trim(**line).empty() ? Status() : reader.take(**line);
     if (!status && lines.is_half() && number > 1) break;
+    if (!status && number == 1) {
+      status.error().hint =
+          "collapsed stacks and pictures cannot be shown again; --diff takes "
+          "collapsed stacks";
+    }
     if (!status) return in_line(number, std::move(status.error()));
   }
   into.set_whole(SL_TRY(reader.finish()));
@@ -147,38 +150,47 @@ Result<std::unique_ptr<Recording>> read_any(const std::string& path) {
   return recording;
 }
 
-Result<FoldedProfile> fold_recording(Opened& opened,
-                                     const std::vector<std::string>& by) {
+Result<FoldedRun> fold_recording(Opened& opened, const Options& options) {
   Recording recording;
   SL_CHECK(read_into(opened, recording));
-  recording.name_here({}, nullptr);
+  SourceReport source(options);
+  recording.name_here(options, source, nullptr);
+  const auto& by = options.common.by;
   SL_CHECK(regroup(recording.setup(),
                    by.empty() ? std::vector<std::string>{"comm"} : by));
   auto measurement = recording.measurement();
-  FoldedProfile profile;
+  const auto total = measurement.profile.total();
+  FoldedRun run{.whole = recording.is_whole(),
+                .events = measurement.setup.events,
+                .length_ns = measurement.span.length_ns(),
+                .cpu_ns = measurement.setup.period_ns > 0 ? total.sum : 0};
   SL_CHECK(stack::fold(
       measurement.profile, measurement.names, measurement.labels,
-      [&](std::string_view line) { return profile.add(trim(line)); }));
-  return profile;
+      [&](std::string_view line) { return run.profile.add(trim(line)); }));
+  return run;
 }
 
-Result<FoldedProfile> read_stacks(Opened& opened) {
-  FoldedProfile profile;
+Result<FoldedRun> read_stacks(Opened& opened) {
+  FoldedRun run;
   Lines lines(opened.fd, std::move(opened.begin));
   for (std::uint64_t number = 1;; ++number) {
     auto line = lines.next();
     if (!line) return in_line(number, std::move(line.error()));
-    if (!*line) return profile;
-    auto status = trim(**line).empty() ? Status() : profile.add(trim(**line));
+    if (!*line) return run;
+    auto text = trim(**line);
+    auto status = text.empty() ? Status() : run.profile.add(text);
     if (!status) return in_line(number, std::move(status.error()));
   }
 }
 
-Result<FoldedProfile> read_any_folded(const std::string& path,
-                                      const std::vector<std::string>& by) {
+Result<FoldedRun> read_any_folded(const std::string& path,
+                                  const Options& options) {
   auto opened = SL_TRY(open_file(path));
-  return opened.is_packed() || opened.is_json() ? fold_recording(opened, by)
-                                                : read_stacks(opened);
+  auto run = SL_TRY(opened.is_packed() || opened.is_json()
+                        ? fold_recording(opened, options)
+                        : read_stacks(opened));
+  if (run.profile.total == 0) return fail(ErrorKind::runtime, "no samples");
+  return run;
 }
 
 // Says of which file.
@@ -196,9 +208,8 @@ Result<std::unique_ptr<Recording>> read_recording(const std::string& path) {
   return of_file(path, read_any(path));
 }
 
-Result<FoldedProfile> read_folded(const std::string& path,
-                                  const std::vector<std::string>& by) {
-  return of_file(path, read_any_folded(path, by));
+Result<FoldedRun> read_folded(const std::string& path, const Options& options) {
+  return of_file(path, read_any_folded(path, options));
 }
 
 }  // namespace sightline::cpuprof

@@ -22,6 +22,7 @@ using symbol::Reason;
 
 // A stack has at most 1,024 frames on each side.
 constexpr std::size_t most_functions = 65'536;
+constexpr std::size_t most_segments = 16;
 
 std::unexpected<Error> malformed(std::string_view what) {
   return fail(ErrorKind::runtime, std::string(what));
@@ -117,7 +118,10 @@ Result<Function> function_of(const Json& record) {
   Function function;
   if (find(record, "name") == nullptr) {
     auto why = SL_TRY(reason(record, "name"));
-    function = stack::unnamed_function(object, kernel, why);
+    bool placed = find(record, "address") != nullptr;
+    function = stack::unnamed_function(
+        object, kernel, why,
+        placed ? SL_TRY(hexadecimal(record, "address")) : 0);
   } else {
     function = {.name = SL_TRY(text(record, "name")),
                 .object = object,
@@ -201,8 +205,9 @@ Status JsonReader::take_object(const Json& record) {
     file.image.build_id = *std::move(id);
   }
   const auto* segments = find(record, "segments");
-  if (segments == nullptr || !segments->is_array()) {
-    return malformed("\"segments\" is no list");
+  if (segments == nullptr || !segments->is_array() ||
+      segments->size() > most_segments) {
+    return malformed("\"segments\" is no list, or too long");
   }
   for (const auto& segment : *segments) {
     if (!segment.is_object()) return malformed("a segment is no object");

@@ -109,7 +109,7 @@ class PprofRecording {
                                               : std::string(file);
     Recording::Place place{.object = object,
                            .file = file_index_of(location),
-                           .has_address = object != "[jit]",
+                           .has_address = !is_generated(location),
                            .address = place_of(location)};
     for (const auto& line : location.lines | std::views::reverse) {
       const auto& from = profile_.functions[line.function];
@@ -125,10 +125,16 @@ class PprofRecording {
       place.functions.push_back(std::move(function));
     }
     if (place.functions.empty()) {
-      place.functions.push_back(
-          stack::unnamed_function(object, kernel, unnamed_in(place)));
+      place.functions.push_back(stack::unnamed_function(
+          object, kernel, unnamed_in(place), place.address));
     }
     return into_.frame(place);
+  }
+
+  // A file may have any name.
+  [[nodiscard]] bool is_generated(const pprof::Location& location) const {
+    return location.mapping &&
+           profile_.mappings[*location.mapping].file == "[jit]";
   }
 
   static symbol::Reason unnamed_in(const Recording::Place& place) {
@@ -147,11 +153,14 @@ class PprofRecording {
     Recording::File file{.path = std::string(mapping.file)};
     file.image.build_id = from_hex(mapping.build_id).value_or(std::string());
     file.image.is_read = !file.image.build_id.empty();
-    file.image.code.push_back({.type = PT_LOAD,
-                               .flags = PF_R | PF_X,
-                               .offset = mapping.file_offset,
-                               .address = mapping.start,
-                               .file_size = mapping.limit - mapping.start});
+    // The whole memory stands for a file whose headers nobody could read.
+    if (mapping.limit != UINT64_MAX) {
+      file.image.code.push_back({.type = PT_LOAD,
+                                 .flags = PF_R | PF_X,
+                                 .offset = mapping.file_offset,
+                                 .address = mapping.start,
+                                 .file_size = mapping.limit - mapping.start});
+    }
     known->second = into_.add_file(std::move(file));
     return known->second;
   }

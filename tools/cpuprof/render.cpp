@@ -28,7 +28,8 @@ Result<int> render(const Options& options) {
     server.emplace(
         SL_TRY(symbol::Debuginfod::open(std::chrono::nanoseconds(*total))));
   }
-  recording->name_here(options, server ? &*server : nullptr);
+  SourceReport source(options);
+  recording->name_here(options, source, server ? &*server : nullptr);
   auto measurement = recording->measurement();
   SL_CHECK(reports.write(measurement, ReportKind::final));
   const auto& ledger = measurement.span.ledger;

@@ -60,7 +60,7 @@ Result<Reports> Reports::open(const Options& options) {
   Reports reports;
   bool many = options.common.interval_ns.has_value();
   for (const auto& target : cli::output_targets(options.common)) {
-    bool apart = many && output::has_number(target.path);
+    bool apart = output::has_number(target.path);
     auto sink = SL_TRY(Sink::open(
         apart ? output::numbered(target.path, 1) : target.path, target.format,
         many && !apart ? Delivery::live : Delivery::whole));
@@ -102,7 +102,9 @@ Status Reports::write(const Measurement& measurement, ReportKind kind) {
   Status first;
   for (auto& output : outputs_) {
     auto status = output.write(measurement, kind);
-    if (first && !status) first = std::move(status);
+    if (status) continue;
+    if (!first) cli::say(cli::error_message("cpuprof", status.error()));
+    if (first) first = std::move(status);
   }
   return first;
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "run.h"
 
+#include <fmt/format.h>
+#include <sys/resource.h>
+
 #include "cli/command_run.h"
 #include "cli/exit_status.h"
 #include "cli/features.h"
@@ -19,6 +22,14 @@ Result<int> profile(const Options& options, std::span<char* const> argv) {
   return profiler->run();
 }
 
+// A recording may be of more files than a shell lets a program open.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 Result<int> run(std::span<char* const> argv) {
@@ -34,6 +45,10 @@ Result<int> run(std::span<char* const> argv) {
   }
   options.command = std::move(parsed.command);
   SL_CHECK(check(options));
+  cli::say_guessed_formats("cpuprof", options.common);
+  if (!options.common.from.empty() || !options.common.before.empty()) {
+    raise_descriptor_limit();
+  }
   if (!options.common.from.empty()) return render(options);
   if (!options.common.before.empty()) return compare(options);
   return cli::with_command("cpuprof", options.command,

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <initializer_list>
 #include <limits>
+#include <string>
 
 namespace sightline::stack {
 namespace {
@@ -33,7 +34,7 @@ TEST(FoldedProfile, TakesWhatFlamegraphTakes) {
 TEST(FoldedProfile, RefusesEverythingElse) {
   FoldedProfile profile;
   for (const auto* line : {"", " ", "a", "a;b", "a;b x", "a;b -1", " 1",
-                           "a;b 99999999999999999999999"}) {
+                           "a;b 99999999999999999999999", "a;b 1 2"}) {
     EXPECT_FALSE(profile.add(line)) << line;
   }
   EXPECT_TRUE(profile.add("a 18446744073709551615"));
@@ -58,12 +59,37 @@ TEST(Difference, CountsAFunctionOnceAStack) {
 }
 
 TEST(Deviations, AreThoseOfTwoShares) {
-  // 10 % of 1,000 and 15 % of 1,000: pooled 12.5 %, standard error 0.014790.
-  EXPECT_NEAR(deviations(100, 1000, 150, 1000), 3.381, 0.001);
-  EXPECT_NEAR(deviations(150, 1000, 100, 1000), -3.381, 0.001);
+  // G² of the table, computed elsewhere; a pooled z would be 3.381.
+  EXPECT_NEAR(deviations(100, 1000, 150, 1000), 3.3907, 0.001);
+  EXPECT_NEAR(deviations(150, 1000, 100, 1000), -3.3907, 0.001);
   EXPECT_EQ(deviations(10, 100, 100, 1000), 0);
   EXPECT_EQ(deviations(0, 0, 1, 1), 0);
   EXPECT_EQ(deviations(5, 5, 7, 7), 0) << "all of both";
+}
+
+// One sample where a hundredth of one is expected is nothing strange: of a
+// hundred such functions one is hit. A pooled z is 9.9 there.
+TEST(Deviations, OfLessThanASampleAreNoNews) {
+  EXPECT_LT(deviations(100, 1'000'000, 1, 100), noise_deviations);
+  EXPECT_GT(deviations(100, 1'000'000, 3, 100), noise_deviations);
+}
+
+// Each of many stacks comes to less than a half of a sample.
+TEST(StackChanges, KeepTheirSumWhateverIsRounded) {
+  FoldedProfile before;
+  FoldedProfile after;
+  for (int i = 0; i < 10'000; ++i) {
+    auto stack = "p;main;f" + std::to_string(i) + (i % 2 ? ";odd" : ";even");
+    ASSERT_TRUE(before.add(stack + " 1"));
+    if (i >= 2000) continue;
+    ASSERT_TRUE(after.add(stack + " 1"));
+  }
+  std::uint64_t sum = 0;
+  for (const auto& change : stack_changes(before, after)) {
+    sum += change.before;
+    EXPECT_LE(change.before, 1U);
+  }
+  EXPECT_EQ(sum, after.total);
 }
 
 TEST(Scaled, BringsOneCountToTheOthersLength) {

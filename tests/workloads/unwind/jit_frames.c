@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// jit_frames MS [new]: generated code, which has frame pointers and no call frame
-// information, between frames that have only the latter. It calls itself, works
-// itself, and calls back. "new": the outer one is made anew all the time, each in
-// the page behind the last, as compilers do it that reserve a range for code.
+// jit_frames MS [new]: generated code, which has frame pointers and no call
+// frame information, between frames that have only the latter. It calls itself,
+// works itself, and calls back. "new": the outer one is made anew all the time,
+// each in the page behind the last, as compilers do it that reserve a range for
+// code.
 #include <string.h>
 #include <sys/mman.h>
 
@@ -86,7 +87,8 @@ int main(int argc, char** argv) {
   work_for(argv[1]);
   for (int made = 1; time_left(); ++made) {
     call(code, range);
-    if (argc == 3) code = make_code(range + (size_t)page * (1 + made % (pages - 1)));
+    if (argc == 3)
+      code = make_code(range + (size_t)page * (1 + made % (pages - 1)));
     if (code == NULL) return 1;
   }
   return 0;
