@@ -17,7 +17,8 @@ constexpr std::uint64_t most_address = (1ULL << UNWIND_CACHE_ADDRESS_BITS) - 1;
 // The odd number whose product with the cache's is 1: each step of Newton's
 // doubles the bits that are right.
 std::uint64_t inverse() {
-  const std::uint64_t factor = unwind_cache_key(0, 1) | ~0ULL << UNWIND_CACHE_KEY_BITS;
+  const std::uint64_t factor =
+      unwind_cache_key(0, 1) | ~0ULL << UNWIND_CACHE_KEY_BITS;
   std::uint64_t found = factor;
   for (int i = 0; i < 6; ++i) found *= 2 - factor * found;
   return found;
