@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace sightline {
@@ -19,7 +20,7 @@ class Histogram {
   [[nodiscard]] std::uint64_t percentile(double share) const;
 
  private:
-  static constexpr unsigned steps = 8;  // a power of two
+  static constexpr std::size_t steps = 8;  // a power of two
   std::array<std::uint64_t, 64 * steps> buckets_{};
   std::uint64_t count_ = 0;
   std::uint64_t largest_ = 0;

@@ -36,7 +36,7 @@ JS
 @test "node without a map: generated code that says what is missing" {
   need node
   fibonacci_js >fibonacci.js
-  cpuprof -q -F 999 -o out.json -f -- node fibonacci.js >out.folded
+  cpuprof -q -F 999 -o out.json -- node fibonacci.js
   [ "$(samples '.frames[-1] | .object == "[jit]" and .name == null and (.name_reason | contains("perf map"))' out.json)" -gt 300 ]
   cpuprof -q -F 999 -f -- node fibonacci.js | grep -q '\[jit: [^;]*perf map\]_\[j\]'
 }
