@@ -25,7 +25,7 @@ const volatile bool filter_parents = false;
 // include/linux/err.h.
 #define MAX_ERRNO 4095
 
-// In an argument of send_rest(), which can have no more than five.
+// In an argument of send_piece(), which can have no more than five.
 #define MORE_FOLLOWS (1U << 31)
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -131,38 +131,39 @@ static __always_inline void describe_args(struct exec_record *record,
   }
 }
 
-// The rest of an area that starts at `address`, in records of their own; the
-// last says whether `more` follows, of another area.
-__noinline int send_rest(__u32 number, __u32 area, __u64 address,
-                         __u32 from_and_more, __u32 to) {
+// A piece of an area that starts at `address`, up to `to`, in a record of its
+// own; MORE_FOLLOWS says that one of another area comes behind the last.
+__noinline int send_piece(__u32 number, __u32 area, __u64 address, __u32 offset,
+                          __u32 to_and_more) {
   struct exec_text_slot *slot = slot_at(number);
-  if (!slot) return 0;
+  __u32 to = to_and_more & ~MORE_FOLLOWS;
+  if (!slot || offset >= to) return 0;
   struct exec_text *chunk = &slot->chunk;
-  bool more = from_and_more & MORE_FOLLOWS;
+  __u64 size = bounded(to - offset, EXEC_TEXT_SIZE);
   chunk->header.time_ns = slot->record.header.time_ns;
   chunk->header.tid = slot->record.header.tid;
   chunk->header.type = EXEC_TEXT;
   chunk->header.rest = 1;
+  chunk->header.more = (to_and_more & MORE_FOLLOWS) || offset + size < to;
   chunk->area = area;
-  // In memory, where the verifier does not follow its value.
-  volatile __u32 *from = &slot->used;
-  *from = from_and_more & ~MORE_FOLLOWS;
-  for (int i = 0; i < EXEC_MOST_ARGS / EXEC_TEXT_SIZE + 1; ++i) {
-    __u32 offset = *from;
-    if (offset >= to) break;
-    __u64 size = bounded(to - offset, EXEC_TEXT_SIZE);
-    chunk->offset = offset;
-    *from = offset + size;
-    chunk->header.more = more || offset + size < to;
-    if (bpf_probe_read_user(slot->text, size, (void *)(address + offset))) {
-      ledger_count(LEDGER_text_unreadable);
-      size = 0;
-    }
-    if (!send_event(chunk, sizeof(*chunk) + size)) {
-      ledger_count(LEDGER_text_lost);
-    }
+  chunk->offset = offset;
+  if (bpf_probe_read_user(slot->text, size, (void *)(address + offset))) {
+    ledger_count(LEDGER_text_unreadable);
+    size = 0;
   }
+  if (!send_event(chunk, sizeof(*chunk) + size)) ledger_count(LEDGER_text_lost);
   return 0;
+}
+
+// The rest of an area.
+static __always_inline void send_rest(__u32 number, __u32 area, __u64 address,
+                                      __u32 from, __u32 to_and_more) {
+  __u32 to = to_and_more & ~MORE_FOLLOWS;
+  for (int i = 0; i < EXEC_MOST_ARGS / EXEC_TEXT_SIZE + 1; ++i) {
+    if (from >= to) break;
+    send_piece(number, area, address, from, to_and_more);
+    from += EXEC_TEXT_SIZE;
+  }
 }
 
 static __always_inline __u32 least(__u32 a, __u32 b) { return a < b ? a : b; }
@@ -190,8 +191,8 @@ static __always_inline void send_program(struct exec_text_slot *slot,
   record->header.more = here < args || env > 0;
   if (!send_record(slot)) return;
   if (here < args) {
-    send_rest(slot->number, EXEC_ARGS, args_start,
-              here | (env > 0 ? MORE_FOLLOWS : 0), args);
+    send_rest(slot->number, EXEC_ARGS, args_start, here,
+              args | (env > 0 ? MORE_FOLLOWS : 0));
   }
   if (env > 0) send_rest(slot->number, EXEC_ENV, env_start, 0, env);
 }

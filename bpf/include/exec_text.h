@@ -178,17 +178,18 @@ static __always_inline void put_tried_string(struct exec_text_slot *slot,
 }
 
 // Returns whether there was one at that place in the array.
-static __noinline bool put_tried(struct exec_text_slot *slot, __u64 at,
-                                 __u32 width) {
+__noinline int put_tried(__u32 number, __u64 at, __u32 width) {
+  struct exec_text_slot *slot = slot_at(number);
   __u64 string = 0;
+  if (!slot) return 0;
   if (bpf_probe_read_user(&string, width == 4 ? 4 : 8, (const void *)at)) {
     slot->record.flags |= EXEC_UNREADABLE;
     ledger_count(LEDGER_text_unreadable);
-    return false;
+    return 0;
   }
-  if (!string) return false;
+  if (!string) return 0;
   put_tried_string(slot, string);
-  return true;
+  return 1;
 }
 
 // The arguments that an exec was tried with: pointers, 0 behind the last.
@@ -198,7 +199,7 @@ __noinline int put_tried_args(__u32 number, __u64 pointers, __u32 width) {
   __u32 before = slot->used;
   __u32 count = 0;
   for (; count < EXEC_MOST_TRIED; ++count) {
-    if (!put_tried(slot, pointers + count * width, width)) break;
+    if (!put_tried(number, pointers + count * width, width)) break;
   }
   if (count == EXEC_MOST_TRIED) slot->record.flags |= EXEC_TRIED_CUT;
   slot->record.args_count = count;
