@@ -148,7 +148,11 @@ C
   cpuprof -q -F 999 -o out.json -- "$workloads/late_leader" 1500 \
     "$workloads/late_code.so" late_work
   check_ledger out.json table_full recursion stack_missing ring_full sideband_lost
-  [ "$(samples '.frames | any(.name == "late_work")' out.json)" -gt 500 ]
+  # Of its time, not of a second's: a virtual machine that stands still is not sampled.
+  late=$(samples '.frames | any(.name == "late_work")' out.json)
+  all=$(samples '.process == "late_leader"' out.json)
+  [ "$late" -gt 50 ]
+  holds "late > all * 0.8" late="$late" all="$all"
 }
 
 @test "10,000 processes of a moment: bounded memory, none confused" {
