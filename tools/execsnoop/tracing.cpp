@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tracing.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -132,7 +133,9 @@ Status Tracing::start() {
     SL_CHECK(follow_trees());
   }
   if (exits_) SL_CHECK(attach(programs.on_exit));
+  // In this order: the second sees what the first was kept from.
   SL_CHECK(attach(programs.on_exec));
+  SL_CHECK(attach(programs.on_exec_again));
   if (failures_ == Failures::system_calls) return attach(programs.on_return);
   for (const auto* program :
        {programs.after_execve, programs.after_execveat,
@@ -148,11 +151,15 @@ Result<bpf::Ledger> Tracing::ledger() const {
   auto ledger =
       bpf::sum(SL_TRY(bpf::read_ledgers(bpf::fd_of(skeleton_->maps.ledger))));
   const auto& programs = skeleton_->progs;
-  for (const auto* program : {programs.on_exec, programs.on_return,
-                              programs.after_execve, programs.after_execveat}) {
+  for (const auto* program :
+       {programs.on_exec, programs.on_return, programs.after_execve,
+        programs.after_execveat, programs.after_compat_execve,
+        programs.after_compat_execveat}) {
     if (bpf::fd_of(program) < 0) continue;
     ledger[LEDGER_recursion] += bpf::recursion_misses(*program);
   }
+  ledger[LEDGER_recursion] -= std::min<std::uint64_t>(
+      ledger[LEDGER_recursion], skeleton_->bss->seen_late);
   return ledger;
 }
 
