@@ -7,7 +7,9 @@
 snoop() {
   rm -f ready
   mkfifo ready
-  execsnoop --ready-fd 9 "$@" >out 2>err </dev/null 3>&- 4>&- 9>ready &
+  # SIGHUP would stay ignored where nohup started the tests.
+  env --default-signal=HUP execsnoop --ready-fd 9 "$@" \
+    >out 2>err </dev/null 3>&- 4>&- 9>ready &
   tool=$!
   started+=("$tool")
   await_ready

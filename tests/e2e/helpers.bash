@@ -31,7 +31,9 @@ background() {
 profile() {
   rm -f ready
   mkfifo ready
-  cpuprof --ready-fd 9 "$@" >out 2>err </dev/null 3>&- 4>&- 9>ready &
+  # SIGHUP would stay ignored where nohup started the tests.
+  env --default-signal=HUP cpuprof --ready-fd 9 "$@" \
+    >out 2>err </dev/null 3>&- 4>&- 9>ready &
   tool=$!
   started+=("$tool")
   await_ready
