@@ -37,6 +37,9 @@ check_sees_programs_with_what_they_were_given() {
 }
 
 check_sees_long_arguments_whole() {
+  watch -- execs args 10 14000
+  holds 'map(select(.args[1] == "done")) | .[0].args_bytes > 140000
+    and .[0].args_omitted_bytes > 0'
   watch --max-args 1M -- execs args 10 14000
   holds 'map(select(.args[1] == "done")) | (.[0].args | length == 12)
     and (.[0].args[11] | length == 14000) and .[0].args_omitted_bytes == 0'
@@ -59,6 +62,7 @@ check_sees_every_way_to_execute() {
 }
 
 check_sees_failures_with_what_was_tried() {
+  execsnoop -v -d 10ms 2>&1 | grep failures
   watch -x --probes -- execs fail /no/such/file 7
   holds '(map(select(.file == "/no/such/file")) | length) == 7 and
     (map(select(.file == "/no/such/file")) | all(.error == "ENOENT"
