@@ -8,6 +8,7 @@
 
 #include "execsnoop.h"
 #include "exec_text.h"
+#include "exec_times.h"
 #include "filter.h"
 #include "event_ring.h"
 #include "syscall_args.h"
@@ -33,32 +34,49 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 // A kernel that preempts the programs of tracepoints (7.2) leaves a program out
 // for one task while the same program of another task stands still on that CPU
 // (bpf_prog.active, __bpf_trace_run, kernel/trace/bpf_trace.c). So two programs
-// see an exec, and the first says here that it had it.
-struct exec_key {
+// see each exec and each end, and the first says here that it had it.
+struct seen_key {
   __u64 start_ns;
   __u32 tid;
-  __u32 exec_id;
+  __u32 exec_id;  // SEEN_EXIT for the end
 };
 
-// Of an exec whose second program was left out, the key stays, until it is the
-// one that was used least lately.
+#define SEEN_EXIT (~0U)
+
+// Of what the second program was kept from the key stays, until it is the one
+// that was used least lately.
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, 2048);
-  __type(key, struct exec_key);
+  __type(key, struct seen_key);
   __type(value, __u8);
-} seen_execs SEC(".maps");
+} seen SEC(".maps");
 
-// Execs that the second program saw instead of the first.
-__u64 seen_late = 0;
+// What the second program saw instead of the first.
+__u64 execs_seen_late = 0;
+__u64 exits_seen_late = 0;
 
-static __always_inline struct exec_key key_of(struct task_struct *task) {
-  struct exec_key key = {
+static __always_inline struct seen_key key_of(struct task_struct *task,
+                                              __u32 exec_id) {
+  struct seen_key key = {
       .start_ns = BPF_CORE_READ(task, start_time),
       .tid = bpf_get_current_pid_tgid(),
-      .exec_id = BPF_CORE_READ(task, self_exec_id),
+      .exec_id = exec_id,
   };
   return key;
+}
+
+static __always_inline void see(struct task_struct *task, __u32 exec_id) {
+  struct seen_key key = key_of(task, exec_id);
+  __u8 yes = 1;
+  bpf_map_update_elem(&seen, &key, &yes, BPF_ANY);
+}
+
+// Whether the first program was left out.
+static __always_inline bool was_missed(struct task_struct *task,
+                                       __u32 exec_id) {
+  struct seen_key key = key_of(task, exec_id);
+  return bpf_map_delete_elem(&seen, &key) != 0;
 }
 
 static __always_inline struct task_struct *current_task(void) {
@@ -75,15 +93,6 @@ static __always_inline bool is_chosen(struct task_struct *task) {
   }
   ledger_count(LEDGER_not_target);
   return false;
-}
-
-static __always_inline void read_times(struct exec_times *times,
-                                       struct task_struct *task) {
-  struct signal_struct *signal = BPF_CORE_READ(task, signal);
-  times->runtime = BPF_CORE_READ(signal, sum_sched_runtime) +
-                   BPF_CORE_READ(task, se.sum_exec_runtime);
-  times->utime = BPF_CORE_READ(signal, utime) + BPF_CORE_READ(task, utime);
-  times->stime = BPF_CORE_READ(signal, stime) + BPF_CORE_READ(task, stime);
 }
 
 static __always_inline void begin_event(struct event_header *header,
@@ -133,14 +142,12 @@ static __always_inline void describe_program(struct exec_text_slot *slot,
                                              struct task_struct *task,
                                              struct linux_binprm *bprm) {
   struct exec_record *record = &slot->record;
-  struct file *exe = BPF_CORE_READ(task, mm, exe_file);
+  const struct path *exe = &BPF_CORE_READ(task, mm, exe_file)->f_path;
   const char *file = BPF_CORE_READ(bprm, filename);
   const char *interpreter = BPF_CORE_READ(bprm, interp);
-  record->exe_length =
-      put_path(slot->number, (__u64)&exe->f_path, EXEC_EXE_CUT);
-  if (!BPF_CORE_READ(exe, f_path.dentry, d_inode, i_nlink)) {
-    record->flags |= EXEC_DELETED;
-  }
+  record->exe_length = put_path(slot->number, (__u64)exe, EXEC_EXE_CUT);
+  if (is_unlinked(BPF_CORE_READ(exe, dentry))) record->flags |= EXEC_DELETED;
+  if (is_nowhere(exe)) record->flags |= EXEC_NOWHERE | EXEC_DELETED;
   put_working_directory(slot, task);
   record->file_length = put_kernel_string(slot, file);
   if (interpreter != file) {
@@ -213,7 +220,7 @@ static __always_inline void send_program(struct exec_text_slot *slot,
   struct exec_record *record = &slot->record;
   struct mm_struct *mm = BPF_CORE_READ(task, mm);
   __u32 args = least(record->args_size, most_args);
-  __u32 env = least(record->env_size, most_args);
+  __u32 env = least(record->env_size, EXEC_MOST_ARGS);
   __u64 args_start = BPF_CORE_READ(mm, arg_start);
   __u64 env_start = BPF_CORE_READ(mm, env_start);
   __u32 here = put_user_bytes(slot, args_start, args);
@@ -250,9 +257,7 @@ static __always_inline int program_starts(struct task_struct *task, int old_tid,
 SEC("raw_tp/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task, int old_tid,
              struct linux_binprm *bprm) {
-  struct exec_key key = key_of(task);
-  __u8 seen = 1;
-  bpf_map_update_elem(&seen_execs, &key, &seen, BPF_ANY);
+  see(task, BPF_CORE_READ(task, self_exec_id));
   return program_starts(task, old_tid, bprm);
 }
 
@@ -260,9 +265,8 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_tid,
 SEC("raw_tp/sched_process_exec")
 int BPF_PROG(on_exec_again, struct task_struct *task, int old_tid,
              struct linux_binprm *bprm) {
-  struct exec_key key = key_of(task);
-  if (!bpf_map_delete_elem(&seen_execs, &key)) return 0;
-  __sync_fetch_and_add(&seen_late, 1);
+  if (!was_missed(task, BPF_CORE_READ(task, self_exec_id))) return 0;
+  __sync_fetch_and_add(&execs_seen_late, 1);
   return program_starts(task, old_tid, bprm);
 }
 
@@ -325,18 +329,21 @@ int BPF_PROG(on_return, const void *unused, long result) {
 }
 
 // signal->live has already been counted down here (do_exit, kernel/exit.c), so
-// 0 means the whole process. Its leader has the exit code unless a signal or
-// exit_group() ended all threads (wait_task_zombie()).
-SEC("raw_tp/sched_process_exit")
-int BPF_PROG(on_exit, struct task_struct *task) {
+// 0 means the whole process; several of its threads may find it so.
+static __always_inline bool process_ends(struct task_struct *task) {
+  return BPF_CORE_READ(task, signal, live.counter) == 0;
+}
+
+// The leader has the exit code unless a signal or exit_group() ended all
+// threads (wait_task_zombie()).
+static __always_inline int send_exit(struct task_struct *task) {
   struct signal_struct *signal = BPF_CORE_READ(task, signal);
   struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-  if (BPF_CORE_READ(signal, live.counter) > 0) return 0;
   struct exec_exit record = {};
   begin_event(&record.header, EXEC_EXIT);
   record.start_ns = BPF_CORE_READ(leader, start_time);
-  record.pid = task_pid(task);
-  read_times(&record.times, task);
+  record.process = bpf_get_current_pid_tgid() >> 32;
+  read_ending(&record.times, signal);
   record.max_rss_pages = BPF_CORE_READ(signal, maxrss);
   record.code = BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT
                     ? BPF_CORE_READ(signal, group_exit_code)
@@ -345,4 +352,18 @@ int BPF_PROG(on_exit, struct task_struct *task) {
     ledger_count(LEDGER_exit_missing);
   }
   return 0;
+}
+
+SEC("raw_tp/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task) {
+  if (!process_ends(task)) return 0;
+  see(task, SEEN_EXIT);
+  return send_exit(task);
+}
+
+SEC("raw_tp/sched_process_exit")
+int BPF_PROG(on_exit_again, struct task_struct *task) {
+  if (!process_ends(task) || !was_missed(task, SEEN_EXIT)) return 0;
+  __sync_fetch_and_add(&exits_seen_late, 1);
+  return send_exit(task);
 }

@@ -13,6 +13,8 @@
 #define EXEC_TEXT_SIZE 16384
 // The longest string that is read at once: PATH_MAX.
 #define EXEC_STRING_SIZE 4096
+// Of the components of a path, so that two of them leave room for the rest.
+#define EXEC_PATH_SIZE 3584
 
 // Arguments and environment that cross the ring, at most, in records of
 // EXEC_TEXT_SIZE. The ring holds twice as much.
@@ -29,14 +31,14 @@ enum exec_type {
 };
 
 enum exec_flag {
-  EXEC_DELETED = 1,     // the executable has no name any more
+  EXEC_DELETED = 1,     // the executable has that name no more
   EXEC_EXE_CUT = 2,     // its path is longer than what was read
   EXEC_CWD_CUT = 4,     // so is that of the working directory
   EXEC_UNREADABLE = 8,  // arguments that were not in memory
   EXEC_TRIED_CUT = 16,  // of a failed exec: more or longer than what is read
   EXEC_COMPAT = 32,     // a failed exec by a program of 32 bits
-  EXEC_ENV_UNREADABLE = 64,
-  EXEC_FROM_FD = 128,  // a failed execveat(): `directory` is its descriptor
+  EXEC_NOWHERE = 64,    // the executable never had a path, only a name
+  EXEC_FROM_FD = 128,   // a failed execveat(): `directory` is its descriptor
 };
 
 // Times are in nanoseconds of CPU, of all threads of the process so far. utime
@@ -97,6 +99,6 @@ struct exec_exit {
   __u64 start_ns;
   struct exec_times times;
   __u64 max_rss_pages;
-  __u32 pid;
-  __u32 code;  // as wait(2) has it
+  __u32 process;  // in the initial PID namespace
+  __u32 code;     // as wait(2) has it
 };

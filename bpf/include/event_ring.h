@@ -8,15 +8,20 @@
 #include "count.h"
 #include "event.h"
 
+#define EVENT_RING_SIZE (2 << 20)
+
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
-  __uint(max_entries, 2 << 20);
+  __uint(max_entries, EVENT_RING_SIZE);
 } events SEC(".maps");
 
-// User space is woken by a record that finds it with nothing left to read, and
-// by no other (bpf_ringbuf_commit, kernel/bpf/ringbuf.c): it then reads at its
-// own pace, so that a storm costs it some fifty wakeups a second. Returns
-// false when there was no room; the caller counts what that means.
+// User space is woken by a record that finds it with nothing left to read
+// (bpf_ringbuf_commit, kernel/bpf/ringbuf.c): it then reads at its own pace, so
+// that a storm costs it some fifty wakeups a second. Large records fill the
+// ring before that, and wake it again and again. Returns false when there was
+// no room; the caller counts what that means.
 static __always_inline bool send_event(void *record, __u64 size) {
-  return bpf_ringbuf_output(&events, record, size, 0) == 0;
+  __u64 unread = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
+  __u64 flags = unread > EVENT_RING_SIZE / 4 ? BPF_RB_FORCE_WAKEUP : 0;
+  return bpf_ringbuf_output(&events, record, size, flags) == 0;
 }

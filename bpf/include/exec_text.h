@@ -111,21 +111,22 @@ static __always_inline __u32 put_user_bytes(struct exec_text_slot *slot,
 static __noinline bool put_component(struct exec_text_slot *slot,
                                      struct path_walk *walk) {
   const unsigned char *name = step_up(walk);
-  if (name) {
-    keep(slot, bpf_probe_read_kernel_str(text_end(slot), PATH_NAME_SIZE, name));
-  }
-  return walk->whole;
+  if (!name) return true;
+  return keep(slot, bpf_probe_read_kernel_str(text_end(slot), PATH_NAME_SIZE,
+                                              name)) > 0;
 }
 
 // The struct path at that address, from the last component to the first. Sets
-// the flag `cut` when there were more.
+// the flag `cut` when there were more than there is room for.
 __noinline int put_path(__u32 number, __u64 path, __u32 cut) {
   struct exec_text_slot *slot = slot_at(number);
   if (!slot) return 0;
   struct path_walk walk = begin_walk((const struct path *)path);
   __u32 before = slot->used;
   for (int i = 0; i < PATH_MOST_STEPS; ++i) {
-    if (put_component(slot, &walk)) return slot->used - before;
+    if (!put_component(slot, &walk)) break;
+    if (walk.whole) return slot->used - before;
+    if (slot->used - before > EXEC_PATH_SIZE - PATH_NAME_SIZE) break;
   }
   ledger_count(LEDGER_path_cut);
   slot->record.flags |= cut;
@@ -198,7 +199,8 @@ __noinline int put_tried_args(__u32 number, __u64 pointers, __u32 width) {
   if (!slot) return 0;
   __u32 before = slot->used;
   __u32 count = 0;
-  for (; count < EXEC_MOST_TRIED; ++count) {
+  // None at all is allowed, and the same as an array without any.
+  for (; pointers && count < EXEC_MOST_TRIED; ++count) {
     if (!put_tried(number, pointers + count * width, width)) break;
   }
   if (count == EXEC_MOST_TRIED) slot->record.flags |= EXEC_TRIED_CUT;

@@ -69,17 +69,33 @@ static __always_inline bool wanted(bool idle, __u32 pid, __u32 tid) {
 
 // Follows the children of chosen processes. A raw tracepoint needs no BTF in
 // the running kernel and costs what tp_btf costs.
-SEC("raw_tp/sched_process_fork")
-int BPF_PROG(follow_fork, struct task_struct *parent,
-             struct task_struct *child) {
+static __always_inline int follow(struct task_struct *parent,
+                                  struct task_struct *child) {
   __u64 from = task_pid(parent);
   __u64 to = task_pid(child);
   __u8 chosen = 1;
-  if (from == to || !bpf_map_lookup_elem(&targets, &from)) return 0;
+  if (from == to || !bpf_map_lookup_elem(&targets, &from) ||
+      bpf_map_lookup_elem(&targets, &to)) {
+    return 0;
+  }
   if (bpf_map_update_elem(&targets, &to, &chosen, BPF_ANY)) {
     ledger_count(LEDGER_target_table_full);
   }
   return 0;
+}
+
+SEC("raw_tp/sched_process_fork")
+int BPF_PROG(follow_fork, struct task_struct *parent,
+             struct task_struct *child) {
+  return follow(parent, child);
+}
+
+// Does it where a kernel that preempts these programs (7.2) left the first out,
+// because the same program of another task stood still on that CPU.
+SEC("raw_tp/sched_process_fork")
+int BPF_PROG(follow_fork_again, struct task_struct *parent,
+             struct task_struct *child) {
+  return follow(parent, child);
 }
 
 // A process is forgotten when its leader is freed, after its memory was torn

@@ -31,6 +31,13 @@ typedef struct {
   int counter;
 } atomic_t;
 
+struct list_head {
+  struct list_head *next, *prev;
+};
+
+typedef struct {
+} seqlock_t;
+
 struct inode {
   unsigned int i_nlink;
 };
@@ -39,7 +46,12 @@ struct qstr {
   const unsigned char *name;
 };
 
+struct hlist_bl_node {
+  struct hlist_bl_node *next, **pprev;
+};
+
 struct dentry {
+  struct hlist_bl_node d_hash;
   struct dentry *d_parent;
   struct qstr d_name;
   struct inode *d_inode;
@@ -85,6 +97,8 @@ struct tty_struct {
 
 struct signal_struct {
   atomic_t live;
+  struct list_head thread_head;
+  seqlock_t stats_lock;
   struct tty_struct *tty;
   unsigned int flags;
   int group_exit_code;
@@ -113,6 +127,7 @@ struct task_struct {
   unsigned long long self_exec_id;    // u32 before 5.7: only 32 bits are used
   struct task_struct *real_parent;
   struct task_struct *group_leader;
+  struct list_head thread_node;  // of signal->thread_head
   struct pid *thread_pid;
   struct signal_struct *signal;
   struct fs_struct *fs;

@@ -50,7 +50,9 @@
   X(text_lost, EVENTS, PARTIAL, "arguments whose record found no room")        \
   X(text_unreadable, EVENTS, PARTIAL, "arguments that were not in memory")     \
   X(path_cut, EVENTS, PARTIAL, "path longer than what is read")                \
-  X(exit_missing, EVENTS, PARTIAL, "ended, but nothing told how")
+  X(exit_missing, EVENTS, PARTIAL, "ended, but nothing told how")              \
+  X(failures_missed, EVENTS, PARTIAL,                                          \
+    "calls whose failure may have been missed")
 
 enum ledger_index {
 #define LEDGER_ENUM(name, scope, class, sentence) LEDGER_##name,

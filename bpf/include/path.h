@@ -20,6 +20,20 @@ struct path_walk {
   bool whole;  // the root was reached
 };
 
+// The name of the file is gone, or was given to another: as d_path() sees it
+// (d_unlinked(), include/linux/dcache.h).
+static __always_inline bool is_unlinked(struct dentry *dentry) {
+  return !BPF_CORE_READ(dentry, d_hash.pprev) &&
+         dentry != BPF_CORE_READ(dentry, d_parent);
+}
+
+// It is in no directory, and never was: a memfd.
+static __always_inline bool is_nowhere(const struct path *path) {
+  struct dentry *dentry = BPF_CORE_READ(path, dentry);
+  return dentry == BPF_CORE_READ(dentry, d_parent) &&
+         dentry != BPF_CORE_READ(path, mnt, mnt_root);
+}
+
 static __always_inline struct path_walk begin_walk(const struct path *path) {
   struct vfsmount *mnt = BPF_CORE_READ(path, mnt);
   struct path_walk walk = {

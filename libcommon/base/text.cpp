@@ -150,6 +150,24 @@ std::string truncate(std::string_view text, std::size_t width) {
   return std::string(text.substr(0, end)) + "…";
 }
 
+std::vector<std::string> wrap_words(std::string_view text,
+                                    std::size_t columns) {
+  std::vector<std::string> lines;
+  for (auto word : split(text, ' ')) {
+    if (word.empty()) continue;
+    bool fits =
+        !lines.empty() &&
+        display_width(lines.back()) + display_width(word) + 1 <= columns;
+    if (fits) {
+      lines.back() += ' ';
+      lines.back() += word;
+    } else {
+      lines.emplace_back(word);
+    }
+  }
+  return lines;
+}
+
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
   for (;;) {

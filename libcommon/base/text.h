@@ -32,6 +32,9 @@ std::size_t display_width(std::string_view text);
 // At most `width` columns; what is cut is marked with `…` at the end.
 std::string truncate(std::string_view text, std::size_t width);
 
+// Broken at blanks, into lines of about so many columns.
+std::vector<std::string> wrap_words(std::string_view text, std::size_t columns);
+
 std::vector<std::string_view> split(std::string_view text, char separator);
 std::string_view trim(std::string_view text);
 

@@ -47,6 +47,7 @@ void configure_filters(S& skeleton, const FilterChoice& choice) {
   bool follow = choice.follow_children;
   bool nested = settings.pid_namespace != 0;
   set_autoload(skeleton.progs.follow_fork, follow);
+  set_autoload(skeleton.progs.follow_fork_again, follow);
   set_autoload(skeleton.progs.follow_exit, follow && nested);
   set_autoload(skeleton.progs.follow_free, follow && !nested);
   auto targets = static_cast<std::uint32_t>(choice.targets.size());
@@ -70,9 +71,20 @@ Result<std::vector<Link>> follow_children(S& skeleton) {
   bool nested = skeleton.rodata->pid_namespace != 0;
   std::vector<Link> links;
   links.push_back(SL_TRY(attach(*skeleton.progs.follow_fork)));
+  links.push_back(SL_TRY(attach(*skeleton.progs.follow_fork_again)));
   links.push_back(SL_TRY(attach(nested ? *skeleton.progs.follow_exit
                                        : *skeleton.progs.follow_free)));
   return links;
+}
+
+// Forks that both programs were kept from at most: their children may be
+// missing among the targets.
+template <typename S>
+std::uint64_t forks_missed(const S& skeleton) {
+  const auto& programs = skeleton.progs;
+  if (fd_of(programs.follow_fork) < 0) return 0;
+  return std::min(recursion_misses(*programs.follow_fork),
+                  recursion_misses(*programs.follow_fork_again));
 }
 
 }  // namespace sightline::bpf

@@ -43,6 +43,9 @@ class Command {
   // Returns errno of the failed exec, 0 when it runs. Fails with errno.
   Result<int> release();
 
+  // It was let go, and nobody has waited for it yet.
+  [[nodiscard]] bool runs() const { return pid_ > 0 && !gate_; }
+
   // Passes a signal on to a command that still runs.
   void signal(int number) const;
 

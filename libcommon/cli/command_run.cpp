@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/command_run.h"
 
+#include <fmt/format.h>
+
 #include "cli/exit_status.h"
 #include "cli/program.h"
 
@@ -30,11 +32,24 @@ Result<std::optional<int>> start_command(std::string_view tool,
   return SL_TRY(command.wait());
 }
 
-Result<int> end_command(Command& command, const End& end) {
+Result<int> end_command(std::string_view tool, Command& command,
+                        const End& end) {
+  if (end.reason == EndReason::duration) {
+    say_hint(fmt::format("{}: waiting for the command to end\n", tool));
+  }
   bool passed_on = end.reason == EndReason::interrupted && !end.from_terminal;
   if (passed_on) command.signal(end.signal);
   Session::restore_signals();
   return command.wait();
+}
+
+Result<int> outlive_failure(std::string_view tool,
+                            std::optional<Command>& command, Error error) {
+  if (!command || !command->runs()) return std::unexpected(std::move(error));
+  say(error_message(tool, error));
+  Session::restore_signals();
+  int status = SL_TRY(command->wait());
+  return status != 0 ? status : status_command_failed;
 }
 
 }  // namespace sightline::cli

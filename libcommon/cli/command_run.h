@@ -28,9 +28,16 @@ Result<std::optional<int>> start_command(std::string_view tool,
                                          Command& command,
                                          const std::string& name);
 
-// Waits for a command, which may outlive the measurement: its status is ours. A
-// signal that was for the tool alone is passed on. Gives all signals their
-// default effect. Fails with errno.
-Result<int> end_command(Command& command, const End& end);
+// Waits for a command, which may outlive the measurement: its status is ours.
+// Says so when time was over before. A signal that was for the tool alone is
+// passed on. Gives all signals their default effect. Fails with errno.
+Result<int> end_command(std::string_view tool, Command& command,
+                        const End& end);
+
+// What is left of a measurement that failed: when its command runs, says why on
+// stderr, waits for the command, and returns its status, 125 for 0. Gives all
+// signals their default effect. Fails as the measurement did without one.
+Result<int> outlive_failure(std::string_view tool,
+                            std::optional<Command>& command, Error error);
 
 }  // namespace sightline::cli

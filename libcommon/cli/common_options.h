@@ -186,6 +186,10 @@ void add_summary_options(OptionTable& table, CommonOptions& common);
 // What these cannot tell one by one.
 Status check_event_options(const CommonOptions& common);
 
+// Fails as usage when there will be no table with a row for each event, for
+// which alone `option` is.
+Status check_for_rows(const CommonOptions& common, std::string_view option);
+
 // --by, with the tool's keys.
 void add_grouping_option(OptionTable& table, CommonOptions& common,
                          std::vector<std::string> keys);

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The common options of the tools that show events.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
 #include "cli/common_options.h"
 #include "cli/setters.h"
 
@@ -47,7 +52,32 @@ Status check_event_options(const CommonOptions& common) {
   if (common.utc && !common.wall_clock) {
     return fail(ErrorKind::usage, "--utc is for --time");
   }
+  const std::pair<bool, const char*> totals[] = {
+      {!common.sort.empty(), "--sort"}, {common.rows.has_value(), "--rows"}};
+  for (const auto& [given, name] : totals) {
+    if (!given || common.summary) continue;
+    return fail(ErrorKind::usage, fmt::format("{} is for --summary", name),
+                "rows appear as they happen");
+  }
+  const std::pair<bool, const char*> columns[] = {
+      {common.wall_clock, "--time"}, {common.since_start, "--timestamp"}};
+  for (const auto& [given, name] : columns) {
+    if (given) SL_CHECK(check_for_rows(common, name));
+  }
   return {};
+}
+
+Status check_for_rows(const CommonOptions& common, std::string_view option) {
+  if (common.summary) {
+    return fail(ErrorKind::usage,
+                fmt::format("{} is for rows, --summary has none", option));
+  }
+  bool table = std::ranges::any_of(
+      output_targets(common), [](const OutputTarget& target) {
+        return target.format == output::Format::table;
+      });
+  if (table) return {};
+  return fail(ErrorKind::usage, fmt::format("{} is for the table", option));
 }
 
 }  // namespace sightline::cli

@@ -12,6 +12,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "base/units.h"
 #include "cli/option.h"
 
 namespace sightline::cli {
@@ -142,8 +143,13 @@ bool looks_like_option(std::string_view token) {
          (token[1] < '0' || token[1] > '9');
 }
 
-std::string command_hint(const OptionTable& table, std::string_view token) {
+// A number may be meant as a duration, a word as a command.
+std::string loose_hint(const OptionTable& table, std::string_view token) {
   bool word = !token.empty() && token.find_first_of("0123456789-") != 0;
+  bool has_place = !table.positionals().empty();
+  if (!word && !has_place && table.find("duration") && parse_duration(token)) {
+    return fmt::format("did you mean -d {}?", printable(token));
+  }
   if (!table.info().takes_command || !word) return {};
   return fmt::format("to run a command, write: {} -- {}", table.info().name,
                      printable(token));
@@ -152,7 +158,7 @@ std::string command_hint(const OptionTable& table, std::string_view token) {
 Status set_positionals(const OptionTable& table, const Tokens& loose) {
   const auto& positionals = table.positionals();
   for (std::size_t i = 0; i < loose.size(); ++i) {
-    auto hint = command_hint(table, loose[i]);
+    auto hint = loose_hint(table, loose[i]);
     if (i >= positionals.size()) {
       return usage_error(
           fmt::format("unexpected argument '{}'", printable(loose[i])), hint);

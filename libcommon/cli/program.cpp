@@ -110,6 +110,10 @@ void say(std::string_view text) {
   }
 }
 
+void say_hint(std::string_view text) {
+  if (hints_wanted) say(text);
+}
+
 void set_quiet(bool quiet) { hints_wanted = !quiet; }
 
 int run_program(

@@ -27,7 +27,11 @@ int run_program(std::string_view name, int argc, char** argv,
 // second does not matter: what is measured is worth more than what is said.
 void say(std::string_view text);
 
-// -q: whether error_message() leaves hints out, in the whole process. Call it
+// The same, but not with -q.
+void say_hint(std::string_view text);
+
+// -q: whether error_message() leaves hints out, and say_hint() is silent, in
+// the whole process. Call it
 // before there is a second thread.
 void set_quiet(bool quiet);
 

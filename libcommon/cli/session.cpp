@@ -122,29 +122,6 @@ Status Session::watch(int fd, std::function<Status()> ready) {
   return add(fd, EPOLLIN, std::move(ready));
 }
 
-Status Session::watch_paced(int fd, std::uint64_t pause_ns,
-                            std::function<Status()> ready) {
-  UniqueFd timer(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-  if (!timer) return fail_errno("cannot set a timer");
-  auto pause = timer_for(pause_ns, false);
-  auto index = handlers_.size();
-  auto read_and_pause = [ready = std::move(ready), pause,
-                         at = timer.get()]() -> Status {
-    SL_CHECK(ready());
-    ::timerfd_settime(at, 0, &pause, nullptr);
-    return {};
-  };
-  SL_CHECK(add(fd, EPOLLIN | EPOLLONESHOT, std::move(read_and_pause)));
-  SL_CHECK(add(timer.get(), EPOLLIN, [this, fd, index, at = timer.get()] {
-    clear_counter(at);
-    epoll_event event{.events = EPOLLIN | EPOLLONESHOT, .data = {.u64 = index}};
-    bool armed = ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) == 0;
-    return armed ? Status() : Status(fail_errno("cannot watch a descriptor"));
-  }));
-  timers_.push_back(std::move(timer));
-  return {};
-}
-
 Status Session::add_timer(std::uint64_t ns, bool repeats, Handler handler) {
   UniqueFd timer(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   auto time = timer_for(ns, repeats);

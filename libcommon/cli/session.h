@@ -58,11 +58,6 @@ class Session {
   // Calls `ready` whenever `fd` is readable. Fails with errno.
   Status watch(int fd, std::function<Status()> ready);
 
-  // The same, but for `pause_ns` after each call nobody looks at `fd`: a source
-  // that never stops is read in batches, and one that was silent at once.
-  Status watch_paced(int fd, std::uint64_t pause_ns,
-                     std::function<Status()> ready);
-
   // Gives every signal its default effect again, for a wait after run().
   static void restore_signals();
 

@@ -7,10 +7,12 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "cli/common_options.h"
 #include "output/sink.h"
 #include "output/style.h"
@@ -23,6 +25,15 @@ struct ViewSettings {
   std::size_t width = 0;  // columns, 0 for as many as it takes
   bool color = false;
 };
+
+// The last words of a report, behind an empty line: on a narrow terminal in
+// several lines, as they say what was lost.
+inline std::string closing(std::string_view text, std::size_t width) {
+  std::string lines = "\n";
+  if (width == 0) return lines.append(text) + "\n";
+  for (const auto& line : wrap_words(text, width)) lines += line + "\n";
+  return lines;
+}
 
 // `View` is the tool's own interface. Rows are gathered and leave with flush(),
 // which is called once all that has happened is known: a write for each pass

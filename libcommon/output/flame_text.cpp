@@ -51,24 +51,6 @@ std::string merged_name(std::uint32_t frames) {
   return fmt::format("[{} narrower frame{}]", frames, frames == 1 ? "" : "s");
 }
 
-std::vector<std::string> wrap_words(std::string_view text,
-                                    std::size_t columns) {
-  std::vector<std::string> lines;
-  for (auto word : split(text, ' ')) {
-    if (word.empty()) continue;
-    bool fits =
-        !lines.empty() &&
-        display_width(lines.back()) + display_width(word) + 1 <= columns;
-    if (fits) {
-      lines.back() += ' ';
-      lines.back() += word;
-    } else {
-      lines.emplace_back(word);
-    }
-  }
-  return lines;
-}
-
 std::string flame_facts(const FlameGraph& graph, const FlameFrame& frame,
                         const FlameWeight& weight, const FlameWeight& all) {
   std::string facts;

@@ -25,9 +25,6 @@ std::string fit_columns(std::string_view text, std::size_t columns);
 // "[12 narrower frames]"
 std::string merged_name(std::uint32_t frames);
 
-// At blanks, into lines of about so many columns.
-std::vector<std::string> wrap_words(std::string_view text, std::size_t columns);
-
 // What stands behind a frame's name when a pointer rests on it.
 std::string flame_facts(const FlameGraph& graph, const FlameFrame& frame,
                         const FlameWeight& weight, const FlameWeight& all);

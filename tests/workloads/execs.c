@@ -12,15 +12,25 @@
 //   deleted FILE          FILE is executed by its descriptor, once it is gone
 //   at DIRECTORY NAME     execveat() below a directory
 //   fail FILE COUNT       COUNT attempts to execute FILE, which fail
+//   bare FILE             one attempt without any arguments, not even an array
+//   search NAME           one search along PATH, which fails
+//   flood COUNT BYTES     COUNT programs with an argument of BYTES bytes, as
+//   fast
+//                         as they can be started
 //   compat FILE           one attempt through the system call of 32 bits
 //   exit CODE | kill N    one program that ends like this; prints its PID
 //   busy MS MIB           one program with so much CPU time and memory; its PID
+//   crew MS THREADS       one whose first thread ends at once, the others after
+//                         so much CPU time each; its PID
+//   team MS THREADS       one that exits while its threads, after so much CPU
+//                         time each, still wait; its PID
 //   done [...]            ends at once
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,6 +207,30 @@ static int fail(char* file, int count) {
   return 0;
 }
 
+static int bare(const char* file) {
+  // Not execve(), which is declared never to take NULL.
+  syscall(SYS_execve, file, NULL, NULL);
+  printf("%d\n", errno);
+  return 0;
+}
+
+static int search(char* name) {
+  execvp(name, (char*[]){name, NULL});
+  printf("%d\n", errno);
+  return 0;
+}
+
+static int flood(int count, int size) {
+  char* argument = malloc((size_t)size + 1);
+  memset(argument, 'x', (size_t)size);
+  argument[size] = 0;
+  for (int i = 0; i < count; ++i) {
+    start(self, (char*[]){self, "done", argument, NULL});
+  }
+  while (wait(NULL) > 0) continue;
+  return 0;
+}
+
 // The call takes what lies below 4 GiB.
 static int compat(const char* file) {
   uint32_t* low = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
@@ -225,7 +259,36 @@ static int one(char* how, char* first, char* second) {
   return 0;
 }
 
+static pthread_barrier_t all_done;
+static int64_t thread_ns;
+
+static void* spend(void* waits) {
+  do work_a_little();
+  while (clock_ns(CLOCK_THREAD_CPUTIME_ID) < thread_ns);
+  if (waits == NULL) return NULL;
+  pthread_barrier_wait(&all_done);
+  pause();
+  return NULL;
+}
+
+static int threads_end(int ms, int count, bool together) {
+  pthread_t thread;
+  thread_ns = ms * 1000000LL;
+  pthread_barrier_init(&all_done, NULL, (unsigned)count + 1);
+  for (int i = 0; i < count; ++i) {
+    if (pthread_create(&thread, NULL, spend, together ? self : NULL) != 0) {
+      give_up("pthread_create");
+    }
+  }
+  if (!together) pthread_exit(NULL);
+  pthread_barrier_wait(&all_done);
+  return 0;
+}
+
 static int end(const char* how, const char* first, const char* second) {
+  if (strcmp(how, "crew") == 0 || strcmp(how, "team") == 0) {
+    return threads_end(atoi(first), atoi(second), how[0] == 't');
+  }
   if (strcmp(how, "exit") == 0) return atoi(first);
   if (strcmp(how, "kill") == 0) {
     kill(getpid(), atoi(first));
@@ -260,7 +323,13 @@ int main(int argc, char** argv) {
   if (strcmp(what, "exit") == 0 || strcmp(what, "kill") == 0) {
     return one(argv[1], argv[2], "");
   }
-  if (strcmp(what, "busy") == 0) return one("busy", argv[2], argv[3]);
+  if (strcmp(what, "bare") == 0) return bare(argv[2]);
+  if (strcmp(what, "search") == 0) return search(argv[2]);
+  if (strcmp(what, "flood") == 0) return flood(atoi(argv[2]), atoi(argv[3]));
+  if (strcmp(what, "busy") == 0 || strcmp(what, "crew") == 0 ||
+      strcmp(what, "team") == 0) {
+    return one(argv[1], argv[2], argv[3]);
+  }
   fprintf(stderr, "execs: no case '%s'\n", what);
   return 2;
 }

@@ -318,6 +318,12 @@ void Profiler::banner() const {
 }
 
 Result<int> Profiler::run() {
+  auto status = measure();
+  if (status) return status;
+  return cli::outlive_failure("cpuprof", command_, std::move(status.error()));
+}
+
+Result<int> Profiler::measure() {
   SL_CHECK(start());
   banner();
   if (command_) {
@@ -501,7 +507,7 @@ Result<int> Profiler::finish(const cli::End& end) {
   auto limit = options_.common.max_loss_percent;
   int status = limit && lost > *limit ? cli::status_loss : cli::status_done;
   if (!command_) return status;
-  auto of_command = SL_TRY(cli::end_command(*command_, end));
+  auto of_command = SL_TRY(cli::end_command("cpuprof", *command_, end));
   return of_command != 0 ? of_command : status;
 }
 

@@ -57,6 +57,7 @@ class Profiler {
         source_report_(options) {}
   Status watch_targets();
   Status prepare();
+  Result<int> measure();
   Status start();
   Status tick();
   void forget_ended_targets();

@@ -5,6 +5,7 @@
 
 #include <ranges>
 
+#include "event/tally.h"
 #include "output/folded.h"
 
 namespace sightline::execsnoop {
@@ -27,7 +28,9 @@ void FoldedExecs::add(const Exec& exec) {
   }
   line.frame(name);
   auto text = line.finish(0);
-  counts_[text.substr(0, text.rfind(' '))] += weight;
+  text.resize(text.rfind(' '));
+  bool room = counts_.size() < most_lines || counts_.contains(text);
+  counts_[room ? text : std::string(event::others)] += weight;
 }
 
 std::string FoldedExecs::text() const {
@@ -46,6 +49,8 @@ std::size_t Depths::add(const Exec& exec) {
     depth = known->second + 1;
     break;
   }
+  // Outside our PID namespace: nobody knows who it is.
+  if (exec.pid == 0) return depth;
   if (exec.error != 0) {
     auto own = depths_.find(exec.pid);
     return own != depths_.end() ? own->second + 1 : depth;

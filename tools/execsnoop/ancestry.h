@@ -13,7 +13,8 @@
 namespace sightline::execsnoop {
 
 // `systemd;sshd;bash;make;cc1plus COUNT`, added up by line. A failed exec ends
-// in the error: `bash;foo [ENOENT]`. Not thread-safe.
+// in the error: `bash;foo [ENOENT]`. Once there are `most_lines`, further ones
+// are counted together, as `[others]`. Not thread-safe.
 class FoldedExecs {
  public:
   // Counts execs, or with `cpu_time` microseconds of CPU time, where it is
@@ -24,6 +25,8 @@ class FoldedExecs {
   // Lines in the order of their text.
   [[nodiscard]] std::string text() const;
   void clear() { counts_.clear(); }
+
+  static constexpr std::size_t most_lines = 65536;
 
  private:
   bool cpu_time_;

@@ -35,11 +35,14 @@ std::string about_omitted(const Exec& exec) {
   auto [args, bytes] = omitted(exec);
   std::string text;
   if (exec.args_unreadable) text += remark("arguments not in memory");
-  if (args > 0 || bytes > 0) {
+  if (args > 0) {
     text += remark(fmt::format("+{} arg{}, {}", format_count(args),
                                args == 1 ? "" : "s", format_bytes(bytes)));
+  } else if (bytes > 0 && !exec.args_unreadable) {
+    text += remark(fmt::format("+{} of the last", format_bytes(bytes)));
   }
-  if (exec.args_cut) text += remark("more arguments than are read");
+  if (exec.args_cut) text += remark("arguments cut");
+  if (exec.env_cut) text += remark("environment cut");
   return text;
 }
 

@@ -68,18 +68,22 @@ std::vector<std::string> split_strings(std::string_view text) {
   return strings;
 }
 
-// From the last component to the first. What is mounted nowhere has a name, but
-// no path: `memfd:name`.
+// From the last component to the first.
 std::string path_of(std::string_view text, bool cut) {
   auto components = split_strings(text);
   std::string path = cut ? "…" : "";
   for (const auto& component : components | std::views::reverse) {
     path += "/" + component;
   }
-  if (components.empty()) return cut ? path : "/";
-  bool nowhere = components.size() == 1 && !cut &&
-                 components.front().starts_with("memfd:");
-  return nowhere ? components.front() : path;
+  return path.empty() ? "/" : path;
+}
+
+// What never had a path has a name: `memfd:name`.
+std::string exe_of(std::string_view text, std::uint32_t flags) {
+  if ((flags & EXEC_NOWHERE) == 0) {
+    return path_of(text, (flags & EXEC_EXE_CUT) != 0);
+  }
+  return std::string(text.substr(0, text.find('\0')));
 }
 
 Times times_of(const exec_times& times) {
@@ -122,6 +126,13 @@ void take_args(Exec& exec, const exec_record& record, std::string_view text) {
   exec.args_unreadable = missing || (record.flags & EXEC_UNREADABLE) != 0;
 }
 
+// A variable is shown whole or not at all.
+void take_env(Exec& exec, const exec_record& record, std::string_view text) {
+  exec.env_cut = text.size() < record.env_size;
+  if (exec.env_cut) text = text.substr(0, text.rfind('\0') + 1);
+  exec.env = split_strings(text);
+}
+
 void take_ancestors(Exec& exec, const exec_record& record, TextReader& text) {
   for (unsigned i = 0; i < record.ancestors; ++i) {
     auto bytes = text.take(sizeof(exec_ancestor));
@@ -137,6 +148,7 @@ void take_process(Exec& exec, const exec_record& record) {
   exec.start_ns = record.start_ns;
   // A new program is its process's first thread, whichever one called.
   exec.thread = record.error != 0 ? record.header.tid : record.old_tid;
+  exec.process = record.error != 0 ? 0 : record.header.tid;
   exec.pid = record.pid;
   exec.from_other_thread = record.error != 0
                                ? record.old_tid != record.pid
@@ -168,13 +180,13 @@ std::optional<Exec> decode_exec(const event::Pieces& pieces) {
   exec.cwd = path_of(cwd, (record->flags & EXEC_CWD_CUT) != 0);
   if (record->error == 0) {
     exec.file = file;
-    exec.exe = path_of(exe, (record->flags & EXEC_EXE_CUT) != 0);
+    exec.exe = exe_of(exe, record->flags);
     exec.exe_deleted = (record->flags & EXEC_DELETED) != 0;
   } else {
     exec.file = tried_file(*record, file);
   }
   take_args(exec, *record, area_of(pieces, EXEC_ARGS, args));
-  exec.env = split_strings(area_of(pieces, EXEC_ENV, {}));
+  take_env(exec, *record, area_of(pieces, EXEC_ENV, {}));
   return exec;
 }
 
@@ -185,7 +197,7 @@ std::optional<Exit> decode_exit(Bytes bytes) {
   if (!record) return std::nullopt;
   return Exit{.time_ns = record->header.time_ns,
               .start_ns = record->start_ns,
-              .pid = record->pid,
+              .process = record->process,
               .times = times_of(record->times),
               .max_rss_bytes = record->max_rss_pages * page_bytes,
               .code = record->code};

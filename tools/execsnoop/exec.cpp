@@ -22,6 +22,11 @@ Omitted omitted(const Exec& exec) {
           .bytes = exec.args_bytes - std::min(exec.args_bytes, exec.args_read)};
 }
 
+bool lacks_args(const Exec& exec) {
+  auto [args, bytes] = omitted(exec);
+  return exec.args_cut || args > 0 || bytes > 0;
+}
+
 std::string error_name(int error) {
   const char* name = ::strerrorname_np(error);
   return name != nullptr ? name : std::to_string(error);

@@ -56,8 +56,12 @@ struct Life {
 struct Exec {
   std::uint64_t time_ns = 0;   // CLOCK_MONOTONIC
   std::uint64_t start_ns = 0;  // of the process, the same clock
-  std::uint32_t thread = 0;    // that called, in the initial PID namespace
-  std::uint32_t pid = 0;
+  // In the initial PID namespace, as they are unique there: the thread that
+  // called; of a new program its process, else 0.
+  std::uint32_t thread = 0;
+  std::uint32_t process = 0;
+  std::uint32_t pid =
+      0;  // as the tool's own PID namespace has it, 0: not at all
   bool from_other_thread = false;  // than the first of its process
   std::uint32_t parent = 0;
   uid_t uid = 0;
@@ -75,10 +79,13 @@ struct Exec {
   std::uint32_t args_count = 0;  // all there are, as far as they were counted
   std::uint64_t args_bytes = 0;  // with a NUL each
   std::uint64_t args_read = 0;   // bytes of them that `args` has
-  bool args_cut = false;         // a failed one: more than is ever read
+  // A failed one: there is more than what is ever read, and nobody knows how
+  // much.
+  bool args_cut = false;
   bool args_unreadable = false;
   bool compat = false;  // a failed call by a program of 32 bits
   std::vector<std::string> env = {};
+  bool env_cut = false;  // there is more of it that was not read
   std::vector<Ancestor> ancestors = {};  // parent first
   std::vector<Probe> probes = {};
   Times times = {};  // before this program
@@ -89,7 +96,7 @@ struct Exec {
 struct Exit {
   std::uint64_t time_ns = 0;
   std::uint64_t start_ns = 0;
-  std::uint32_t pid = 0;
+  std::uint32_t process = 0;  // in the initial PID namespace
   Times times = {};
   std::uint64_t max_rss_bytes = 0;
   std::uint32_t code = 0;  // as wait(2) has it
@@ -108,6 +115,9 @@ struct Omitted {
   std::uint64_t bytes = 0;
 };
 Omitted omitted(const Exec& exec);
+
+// Not all bytes of the arguments are in `args`.
+bool lacks_args(const Exec& exec);
 
 // ENOENT, or the number of an error without a name.
 std::string error_name(int error);

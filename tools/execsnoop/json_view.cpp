@@ -40,22 +40,53 @@ std::string_view outcome_name(Outcome outcome) {
   return "unknown";
 }
 
-void put_end(Json& record, const Life& life) {
+// Why there is no status, or no signal, of a program that ended so.
+const char* without(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::exited:
+      return "it exited";
+    case Outcome::killed:
+      return "a signal ended it";
+    case Outcome::replaced:
+      return "it executed another program";
+    case Outcome::running:
+      return "still running";
+    case Outcome::unknown:
+      break;
+  }
+  return "its end was not seen";
+}
+
+void put_exit(Json& record, const Life& life) {
   if (life.outcome == Outcome::exited) {
     record["exit_code"] = life.exit_code;
-  } else if (life.outcome == Outcome::killed) {
-    record["signal"] = life.signal;
-    const char* name = ::sigabbrev_np(life.signal);
-    if (name != nullptr) record["signal_name"] = std::string("SIG") + name;
-    record["core_dumped"] = life.core_dumped;
+  } else {
+    put_absent(record, "exit_code", without(life.outcome));
   }
+}
+
+void put_signal(Json& record, const Life& life) {
+  if (life.outcome != Outcome::killed) {
+    for (const auto* key : {"signal", "signal_name", "core_dumped"}) {
+      put_absent(record, key, without(life.outcome));
+    }
+    return;
+  }
+  record["signal"] = life.signal;
+  if (const char* name = ::sigabbrev_np(life.signal)) {
+    record["signal_name"] = std::string("SIG") + name;
+  } else {
+    put_absent(record, "signal_name", "it has none");
+  }
+  record["core_dumped"] = life.core_dumped;
 }
 
 void put_life(Json& record, const Life& life) {
   record["outcome"] = outcome_name(life.outcome);
-  put_end(record, life);
+  put_exit(record, life);
+  put_signal(record, life);
   bool unknown = life.outcome == Outcome::unknown;
-  const auto* reason = unknown ? "its end was not seen" : "still running";
+  const auto* reason = without(life.outcome);
   if (unknown) {
     put_absent(record, "wall_ns", reason);
   } else {
@@ -96,10 +127,15 @@ void put_args(Json& record, const Exec& exec) {
   auto [args, bytes] = omitted(exec);
   put_texts(record, "args", exec.args);
   record["args_count"] = exec.args_count;
-  record["args_bytes"] = exec.args_bytes;
   record["args_omitted"] = args;
-  record["args_omitted_bytes"] = bytes;
-  record["args_cut"] = exec.args_cut;
+  if (exec.args_cut) {
+    put_absent(record, "args_bytes", "nobody read them all");
+    put_absent(record, "args_omitted_bytes", "nobody read them all");
+  } else {
+    record["args_bytes"] = exec.args_bytes;
+    record["args_omitted_bytes"] = bytes;
+  }
+  record["args_cut"] = lacks_args(exec);
   record["args_unreadable"] = exec.args_unreadable;
   put_text(record, "command_line", command_line(exec));
 }
@@ -125,7 +161,7 @@ Json ancestor_records(const Exec& exec) {
   return ancestors;
 }
 
-Json tally_records(const event::Tally& tally, const char* key) {
+Json tally_records(const event::Tally<>& tally, const char* key) {
   auto records = Json::array();
   for (const auto& [name, total] : tally.ranked()) {
     Json record;
@@ -221,6 +257,7 @@ class JsonView : public View {
       record["compat"] = exec.compat;
     } else {
       put_absent(record, "error", "the exec succeeded");
+      put_absent(record, "compat", "known of failures only");
     }
     record["probes"] = probe_records(exec);
   }
@@ -233,7 +270,10 @@ class JsonView : public View {
     } else {
       put_text(record, "tty", exec.tty);
     }
-    if (!options.env.empty()) put_texts(record, "env", exec.env);
+    if (!options.env.empty()) {
+      put_texts(record, "env", exec.env);
+      record["env_cut"] = exec.env_cut;
+    }
     if (options.needs_ancestry()) {
       record["ancestors"] = ancestor_records(exec);
     }

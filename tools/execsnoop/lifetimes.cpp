@@ -32,8 +32,8 @@ Life replaced(const Exec& exec, const Exec& next) {
 
 }  // namespace
 
-void Lifetimes::end(std::uint32_t pid, const Life& life) {
-  auto node = running_.extract(pid);
+void Lifetimes::end(std::uint32_t process, const Life& life) {
+  auto node = running_.extract(process);
   node.mapped().life = life;
   handler_(std::move(node.mapped()));
 }
@@ -43,24 +43,24 @@ void Lifetimes::take(Exec&& exec) {
     handler_(std::move(exec));
     return;
   }
-  auto before = running_.find(exec.pid);
+  auto before = running_.find(exec.process);
   if (before != running_.end()) {
     bool same = before->second.start_ns == exec.start_ns;
-    end(exec.pid, same ? replaced(before->second, exec) : Life{});
+    end(exec.process, same ? replaced(before->second, exec) : Life{});
   }
-  auto pid = exec.pid;
-  running_.emplace(pid, std::move(exec));
+  auto process = exec.process;
+  running_.emplace(process, std::move(exec));
 }
 
 void Lifetimes::take(const Exit& exit) {
-  auto exec = running_.find(exit.pid);
+  auto exec = running_.find(exit.process);
   if (exec == running_.end() || exec->second.start_ns != exit.start_ns) return;
-  end(exit.pid, ended(exec->second, exit));
+  end(exit.process, ended(exec->second, exit));
 }
 
 std::vector<Exec> Lifetimes::running(std::uint64_t now_ns) const {
   std::vector<Exec> all;
-  for (const auto& [pid, exec] : running_) {
+  for (const auto& [process, exec] : running_) {
     all.push_back(exec);
     all.back().life = {.outcome = Outcome::running,
                        .wall_ns = now_ns - std::min(now_ns, exec.time_ns)};

@@ -28,10 +28,10 @@ class Lifetimes {
   [[nodiscard]] std::vector<Exec> running(std::uint64_t now_ns) const;
 
  private:
-  void end(std::uint32_t pid, const Life& life);
+  void end(std::uint32_t process, const Life& life);
 
   Handler handler_;
-  std::unordered_map<std::uint32_t, Exec> running_;  // by process
+  std::unordered_map<std::uint32_t, Exec> running_;  // by Exec::process
 };
 
 }  // namespace sightline::execsnoop

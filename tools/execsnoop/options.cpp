@@ -167,14 +167,16 @@ Status check_targets(const Options& options) {
 
 Status check_content(const Options& options) {
   const auto& common = options.common;
-  const std::pair<bool, const char*> rows[] = {
-      {options.tree, "--tree"},
-      {common.wall_clock, "--time"},
-      {common.since_start, "--timestamp"}};
-  for (const auto& [given, name] : rows) {
+  if (options.tree) SL_CHECK(cli::check_for_rows(common, "--tree"));
+  const std::pair<bool, const char*> contents[] = {
+      {options.ancestry, "--ancestry"}, {!options.env.empty(), "--env"}};
+  for (const auto& [given, name] : contents) {
     if (!given || !common.summary) continue;
     return fail(ErrorKind::usage,
                 fmt::format("{} is for rows, --summary has none", name));
+  }
+  if (options.probes && options.no_failed) {
+    return fail(ErrorKind::usage, "--no-failed leaves no --probes to show");
   }
   if (common.failed_only && options.no_failed) {
     return fail(ErrorKind::usage,

@@ -16,8 +16,9 @@ namespace sightline::execsnoop {
 bool search_goes_on(int error);
 
 // Holds a failure back until it is known whether its thread tries the same name
-// with the same arguments elsewhere. Pure but for its handler, which runs
-// inside the calls; not thread-safe.
+// with the same arguments in another place. Who tries the same file again, and
+// was not given its name alone, does not search. Pure but for its handler, which
+// runs inside the calls; not thread-safe.
 class Probes {
  public:
   using Handler = std::function<void(Exec&&)>;
@@ -30,15 +31,25 @@ class Probes {
   // now and then; twice at the end.
   void settle();
 
+  // Tries that are held back.
+  [[nodiscard]] std::uint64_t held() const { return held_; }
+
+  // A longer search ends and begins anew.
+  static constexpr std::size_t most_probes = 255;
+  static constexpr std::uint64_t most_ns = 1'000'000'000;
+
  private:
   struct Search {
     Exec last;  // with the probes before it, and the time of the first
     bool seen = false;
   };
-  static void continue_search(const Exec& before, Exec& next);
+  static bool is_next(const Exec& before, const Exec& next);
+  static void continue_search(Exec&& before, Exec& next);
+  Exec take_out(std::uint32_t thread);
 
   Handler handler_;
   std::unordered_map<std::uint32_t, Search> searches_;  // by thread
+  std::uint64_t held_ = 0;
 };
 
 }  // namespace sightline::execsnoop

@@ -33,9 +33,9 @@ void Summary::add_life(const Exec& exec, const std::string& cgroup) {
   }
   auto wall = exec.life->wall_ns;
   all.durations_ns.add(wall);
-  by_command.at(command_name(exec)).durations_ns.add(wall);
-  by_parent.at(parent_key(exec)).durations_ns.add(wall);
-  by_cgroup.at(cgroup).durations_ns.add(wall);
+  by_command.at_known(command_name(exec)).durations_ns.add(wall);
+  by_parent.at_known(parent_key(exec)).durations_ns.add(wall);
+  by_cgroup.at_known(cgroup).durations_ns.add(wall);
 }
 
 }  // namespace sightline::execsnoop

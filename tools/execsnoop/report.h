@@ -34,9 +34,9 @@ struct Setup {
 
 // Totals of --summary.
 struct Summary {
-  event::Tally by_command = event::Tally();
-  event::Tally by_parent = event::Tally();
-  event::Tally by_cgroup = event::Tally();
+  event::Tally<> by_command = event::Tally();
+  event::Tally<> by_parent = event::Tally();
+  event::Tally<> by_cgroup = event::Tally();
   event::Total all = {};
 
   void add(const Exec& exec, const std::string& cgroup);

@@ -23,11 +23,10 @@
 namespace sightline::execsnoop {
 namespace {
 
-// After a pass over the ring nobody looks at it for so long: at most fifty
-// passes a second, however many events there are.
-constexpr std::uint64_t pause_ns = 20 * ns_per_ms;
 // How long a failure waits for the next step of its search, at most twice this.
 constexpr std::uint64_t tick_ns = 100 * ns_per_ms;
+// Of records that rows are made of at once.
+constexpr std::size_t portion_bytes = 256U << 10;
 // What the BPF maps take: for RLIMIT_MEMLOCK.
 constexpr std::uint64_t memlock_needed = 4U << 20;
 // How long the last events are waited for that were on their way when the
@@ -38,6 +37,14 @@ bool is_report(const Options& options, output::Format format) {
   bool many = options.common.interval_ns.has_value();
   bool rows = format != output::Format::folded && !options.common.summary;
   return !rows && !many;
+}
+
+// What is on standard output is to be parsed.
+bool is_for_programs(const cli::CommonOptions& common) {
+  return std::ranges::any_of(
+      cli::output_targets(common), [](const cli::OutputTarget& target) {
+        return target.path == "-" && target.format != output::Format::table;
+      });
 }
 
 std::unique_ptr<View> view_for(const Setup& setup,
@@ -70,6 +77,7 @@ Result<std::unique_ptr<Snoop>> Snoop::open(const Options& options,
   auto session = SL_TRY(cli::Session::open());
   std::unique_ptr<Snoop> snoop(new Snoop(options, std::move(session)));
   snoop->setup_.origin = cli::origin_here(argv);
+  snoop->redact(snoop->setup_.origin.arguments);
   snoop->setup_.cgroup_path =
       [at = snoop.get()](std::uint64_t id) -> std::optional<std::string> {
     return at->cgroups_ ? at->cgroups_->find(id) : std::nullopt;
@@ -81,6 +89,7 @@ Result<std::unique_ptr<Snoop>> Snoop::open(const Options& options,
       [&](const event::ViewSettings& settings) {
         return view_for(snoop->setup_, settings);
       }));
+  snoop->folds_ = snoop->outputs_->writes(output::Format::folded);
   SL_CHECK(snoop->prepare());
   return snoop;
 }
@@ -128,17 +137,18 @@ Status Snoop::prepare() {
   note(fmt::format("maps take {} of kernel memory",
                    format_bytes(tracing_->map_memory())));
   note(std::string(tracing_->failures()));
-  ring_ = SL_TRY(bpf::Ring::open(
+  reader_ = SL_TRY(event::Reader::open(
       tracing_->ring(),
       [this](std::span<const std::byte> record) { assembler_.take(record); }));
   if (auto mount = container::cgroup2_mount()) cgroups_.emplace(*mount);
-  return session_.watch_paced(ring_->fd(), pause_ns, [this] { return pump(); });
+  return session_.watch(reader_->fd(), [this] { return pump(); });
 }
 
 Status Snoop::start() {
   setup_.start_ns = monotonic_ns();
   setup_.origin.start_realtime_ns = realtime_ns();
   SL_CHECK(tracing_->start());
+  SL_CHECK(reader_->start());
   auto keep = cli::default_keep(cli::read_system_facts());
   // A file that is replaced keeps its owner and mode.
   if (outputs_->replaces_files()) {
@@ -153,6 +163,11 @@ Status Snoop::start() {
 
 void Snoop::banner() const {
   if (options_.common.quiet) return;
+  if (command_ && is_for_programs(options_.common)) {
+    cli::say(
+        "hint: the command writes to standard output too; -o FILE keeps them "
+        "apart\n");
+  }
   auto until = options_.common.duration_ns
                    ? " for " + format_duration(*options_.common.duration_ns)
                    : std::string(command_ ? " until the command ends"
@@ -170,7 +185,6 @@ void Snoop::take(const event::Pieces& pieces) {
     return;
   }
   auto& exec = std::get<Exec>(*decoded);
-  ++counts_.delivered;
   if (options_.probes) {
     judge(std::move(exec));
   } else {
@@ -186,15 +200,17 @@ void Snoop::judge(Exec&& exec) {
                common.name->matches(exec.comm);
   if (!named || (common.failed_only && exec.error == 0)) {
     (named ? counts_.not_failed : counts_.not_matching) += events;
-    counts_.delivered -= events;
     return;
   }
+  counts_.delivered += events;
   ++(exec.error == 0 ? counts_.succeeded : counts_.failed);
   keep_variables(exec);
-  redact(exec);
+  redact(exec.args);
+  redact(exec.env);
   if (common.summary) summary_.add(exec, cgroup_path(exec.cgroup));
-  if (!options_.lifetime) folded_.add(exec);
+  if (folds_ && !options_.lifetime) folded_.add(exec);
   if (options_.needs_exits()) {
+    if (common.summary) forget_text(exec);
     lifetimes_.take(std::move(exec));
   } else {
     finish_row(std::move(exec));
@@ -202,7 +218,7 @@ void Snoop::judge(Exec&& exec) {
 }
 
 void Snoop::finish_row(Exec&& exec) {
-  if (options_.lifetime) folded_.add(exec);
+  if (folds_ && options_.lifetime) folded_.add(exec);
   if (options_.common.summary) {
     summary_.add_life(exec, cgroup_path(exec.cgroup));
     return;
@@ -217,34 +233,45 @@ void Snoop::keep_variables(Exec& exec) const {
   });
 }
 
-void Snoop::redact(Exec& exec) const {
+// What no total is made of.
+void Snoop::forget_text(Exec& exec) {
+  exec.args = {};
+  exec.env = {};
+  exec.probes = {};
+}
+
+void Snoop::redact(std::vector<std::string>& texts) const {
   for (const auto& redaction : options_.redactions) {
-    for (auto* texts : {&exec.args, &exec.env}) {
-      for (auto& text : *texts) text = redaction.apply(text);
-    }
+    for (auto& text : texts) text = redaction.apply(text);
   }
 }
 
 Status Snoop::pump() {
-  SL_CHECK(ring_->consume());
-  SL_CHECK(outputs_->flush());
+  auto until = monotonic_ns() + tick_ns;
+  do {
+    SL_CHECK(reader_->read(portion_bytes));
+    SL_CHECK(outputs_->flush());
+  } while (!reader_->empty() && monotonic_ns() < until);
   if (outputs_->readers_gone()) session_.end(cli::EndReason::reader_gone);
   return {};
 }
 
 Status Snoop::tick() {
   forget_ended_targets();
-  SL_CHECK(ring_->consume());
+  SL_CHECK(pump());
+  // What seems to be missing may still be in there.
+  if (!reader_->empty()) return {};
   assembler_.settle();
   probes_.settle();
-  return pump();
+  return outputs_->flush();
 }
 
-// Before their numbers are given to others.
+// Before their numbers are given to others, and once.
 void Snoop::forget_ended_targets() {
   for (std::size_t i = 0; i < targets_.size(); ++i) {
     pollfd target{.fd = targets_[i].get(), .events = POLLIN, .revents = 0};
-    if (::poll(&target, 1, 0) > 0) tracing_->forget(target_pids_[i]);
+    if (target_pids_[i] == 0 || ::poll(&target, 1, 0) <= 0) continue;
+    tracing_->forget(std::exchange(target_pids_[i], 0));
   }
 }
 
@@ -260,7 +287,8 @@ Result<bpf::Ledger> Snoop::ledger_now() {
   SL_CHECK(pump());
   ledger[LEDGER_not_matching] = counts_.not_matching;
   ledger[LEDGER_not_failed] = counts_.not_failed;
-  auto known = counts_.delivered + ledger.total(bpf::LossClass::filtered) +
+  auto known = counts_.delivered + probes_.held() +
+               ledger.total(bpf::LossClass::filtered) +
                ledger.total(bpf::LossClass::lost);
   auto entered = ledger[LEDGER_entered] + ledger[LEDGER_recursion];
   if (entered > known) ledger[LEDGER_unaccounted] = entered - known;
@@ -317,6 +345,12 @@ void Snoop::say_losses(const bpf::Ledger& ledger) const {
 }
 
 Result<int> Snoop::run() {
+  auto status = trace();
+  if (status) return status;
+  return cli::outlive_failure("execsnoop", command_, std::move(status.error()));
+}
+
+Result<int> Snoop::trace() {
   SL_CHECK(start());
   banner();
   if (command_) {
@@ -349,7 +383,8 @@ Status Snoop::drain() {
   tracing_->stop();
   auto until = monotonic_ns() + last_events_ns;
   for (auto ledger = SL_TRY(ledger_now());
-       ledger[LEDGER_unaccounted] > 0 && monotonic_ns() < until;
+       !reader_->empty() ||
+       (ledger[LEDGER_unaccounted] > 0 && monotonic_ns() < until);
        ledger = SL_TRY(ledger_now())) {
     ::sched_yield();
   }
@@ -374,7 +409,7 @@ Result<int> Snoop::finish(const cli::End& end) {
     if (limit && lost > *limit) status = cli::status_loss;
   }
   if (!command_) return status;
-  auto of_command = SL_TRY(cli::end_command(*command_, end));
+  auto of_command = SL_TRY(cli::end_command("execsnoop", *command_, end));
   return of_command != 0 ? of_command : status;
 }
 

@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "bpf/ring.h"
 #include "cli/command.h"
 #include "cli/session.h"
 #include "container/cgroup.h"
 #include "event/assembler.h"
+#include "event/reader.h"
 #include "lifetimes.h"
 #include "options.h"
 #include "probes.h"
@@ -36,6 +36,7 @@ class Snoop {
   Snoop(const Options& options, cli::Session session);
   Status watch_targets();
   Status prepare();
+  Result<int> trace();
   Status start();
   void note(const std::string& text) const;
   void banner() const;
@@ -44,8 +45,9 @@ class Snoop {
   void take(const event::Pieces& pieces);
   void judge(Exec&& exec);
   void finish_row(Exec&& exec);
-  void redact(Exec& exec) const;
+  void redact(std::vector<std::string>& texts) const;
   void keep_variables(Exec& exec) const;
+  static void forget_text(Exec& exec);
 
   Status pump();
   Status tick();
@@ -61,11 +63,11 @@ class Snoop {
   const Options& options_;
   cli::Session session_;
   Setup setup_;
-  std::vector<int> target_pids_;
+  std::vector<int> target_pids_;   // 0: it has ended
   std::vector<UniqueFd> targets_;  // pidfds of these
   std::optional<cli::Command> command_;
   std::optional<Tracing> tracing_;
-  std::optional<bpf::Ring> ring_;
+  std::unique_ptr<event::Reader> reader_;
   std::optional<container::CgroupNames> cgroups_;
   std::optional<event::Outputs<View>> outputs_;
 
@@ -74,6 +76,7 @@ class Snoop {
   Lifetimes lifetimes_;
   Summary summary_;
   FoldedExecs folded_;
+  bool folds_ = false;  // somebody wants collapsed stacks
 
   // Since the start; those of the last interval's end.
   struct Counts {

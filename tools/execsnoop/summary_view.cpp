@@ -32,18 +32,16 @@ class SummaryView : public View {
       text += part("BY PARENT", "PARENT", summary.by_parent, report);
       text += part("BY CGROUP", "CGROUP", summary.by_cgroup, report);
     }
-    return text + "\n" +
-           fit(fmt::format(
-               "lost: {}; partial: {}",
-               bpf::describe(report.ledger, bpf::LossClass::lost),
-               bpf::describe(report.ledger, bpf::LossClass::partial)));
+    return text +
+           event::closing(
+               fmt::format(
+                   "lost: {}; partial: {}",
+                   bpf::describe(report.ledger, bpf::LossClass::lost),
+                   bpf::describe(report.ledger, bpf::LossClass::partial)),
+               width_);
   }
 
  private:
-  std::string fit(const std::string& line) const {
-    return (width_ > 0 ? truncate(line, width_) : line) + "\n";
-  }
-
   std::string headline(const Report& report) const {
     const auto& all = report.summary->all;
     auto line = fmt::format("{}: {} exec{} ({}/s), {} failed",
@@ -68,7 +66,7 @@ class SummaryView : public View {
   }
 
   std::string part(std::string_view heading, const char* title,
-                   const event::Tally& tally, const Report& report) const {
+                   const event::Tally<>& tally, const Report& report) const {
     output::Table table({{"COUNT", Align::right},
                          {"RATE/s", Align::right},
                          {"FAILED", Align::right},
@@ -86,11 +84,11 @@ class SummaryView : public View {
     return "\n" + style_.bold(heading) + "\n" + table.render(width_);
   }
 
-  std::vector<event::Tally::Entry> sorted(const event::Tally& tally) const {
+  std::vector<event::Tally<>::Entry> sorted(const event::Tally<>& tally) const {
     auto entries = tally.ranked();
     if (setup_.options.common.sort == "failed") {
       std::ranges::stable_sort(entries, std::ranges::greater{},
-                               [](const event::Tally::Entry& entry) {
+                               [](const event::Tally<>::Entry& entry) {
                                  return entry.second->failed;
                                });
     }

@@ -17,6 +17,10 @@ namespace {
 using output::Align;
 using output::LiveColumn;
 
+// Of a program at most so long a name is kept by the kernel; the name of a file
+// that failed may be longer.
+constexpr std::size_t command_width = 15;
+
 // One word, so that awk can count columns.
 std::string without_blank(std::string text) {
   std::erase(text, ' ');
@@ -39,7 +43,7 @@ std::vector<LiveColumn> columns_for(const Options& options) {
   } else {
     columns.push_back({"UID", 5, Align::right});
     columns.push_back({"RET", 6, Align::right});
-    columns.push_back({"COMMAND", 15});
+    columns.push_back({"COMMAND", command_width});
   }
   columns.push_back({"ARGS"});
   return columns;
@@ -70,12 +74,12 @@ class TableView : public View {
 
   std::string report(const Report& report) override {
     auto text = fmt::format(
-        "\n{}: {} exec{}, {} failed; lost: {}; partial: {}",
+        "{}: {} exec{}, {} failed; lost: {}; partial: {}",
         format_duration(report.length_ns()), format_count(report.succeeded),
         report.succeeded == 1 ? "" : "s", format_count(report.failed),
         bpf::describe(report.ledger, bpf::LossClass::lost),
         bpf::describe(report.ledger, bpf::LossClass::partial));
-    return (width_ > 0 ? truncate(text, width_) : text) + "\n";
+    return event::closing(text, width_);
   }
 
  private:
@@ -97,7 +101,7 @@ class TableView : public View {
   static std::vector<std::string> exec_cells(const Exec& exec) {
     return {std::to_string(exec.uid),
             exec.error == 0 ? "0" : error_name(exec.error),
-            std::string(command_name(exec))};
+            truncate(printable(command_name(exec)), command_width)};
   }
 
   static std::vector<std::string> life_cells(const Exec& exec) {

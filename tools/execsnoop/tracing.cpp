@@ -97,6 +97,7 @@ void Tracing::configure(const Options& options) {
   settings.filter_parents = !options.parents.empty();
   exits_ = options.needs_exits();
   bpf::set_autoload(skeleton_->progs.on_exit, exits_);
+  bpf::set_autoload(skeleton_->progs.on_exit_again, exits_);
   trees_.assign(options.trees.begin(), options.trees.end());
   if (!filters_.follow_children && !options.parents.empty()) {
     bpf::set_max_entries(skeleton_->maps.targets,
@@ -132,8 +133,11 @@ Status Tracing::start() {
     }
     SL_CHECK(follow_trees());
   }
-  if (exits_) SL_CHECK(attach(programs.on_exit));
   // In this order: the second sees what the first was kept from.
+  if (exits_) {
+    SL_CHECK(attach(programs.on_exit));
+    SL_CHECK(attach(programs.on_exit_again));
+  }
   SL_CHECK(attach(programs.on_exec));
   SL_CHECK(attach(programs.on_exec_again));
   if (failures_ == Failures::system_calls) return attach(programs.on_return);
@@ -147,25 +151,47 @@ Status Tracing::start() {
 
 int Tracing::ring() const { return bpf::fd_of(skeleton_->maps.events); }
 
+namespace {
+
+std::uint64_t less(std::uint64_t count, std::uint64_t part) {
+  return count - std::min(count, part);
+}
+
+}  // namespace
+
+// Of a program on the way of many calls nobody knows which one it missed.
+std::uint64_t Tracing::failures_missed() const {
+  const auto& programs = skeleton_->progs;
+  std::uint64_t missed = 0;
+  for (const auto* program :
+       {programs.on_return, programs.after_execve, programs.after_execveat,
+        programs.after_compat_execve, programs.after_compat_execveat}) {
+    if (bpf::fd_of(program) >= 0) missed += bpf::recursion_misses(*program);
+  }
+  return missed;
+}
+
 Result<bpf::Ledger> Tracing::ledger() const {
   auto ledger =
       bpf::sum(SL_TRY(bpf::read_ledgers(bpf::fd_of(skeleton_->maps.ledger))));
   const auto& programs = skeleton_->progs;
-  for (const auto* program :
-       {programs.on_exec, programs.on_return, programs.after_execve,
-        programs.after_execveat, programs.after_compat_execve,
-        programs.after_compat_execveat}) {
-    if (bpf::fd_of(program) < 0) continue;
-    ledger[LEDGER_recursion] += bpf::recursion_misses(*program);
+  const auto& late = *skeleton_->bss;
+  ledger[LEDGER_recursion] +=
+      less(bpf::recursion_misses(*programs.on_exec), late.execs_seen_late);
+  if (exits_) {
+    ledger[LEDGER_exit_missing] +=
+        less(bpf::recursion_misses(*programs.on_exit), late.exits_seen_late);
   }
-  ledger[LEDGER_recursion] -= std::min<std::uint64_t>(
-      ledger[LEDGER_recursion], skeleton_->bss->seen_late);
+  ledger[LEDGER_target_table_full] += bpf::forks_missed(*skeleton_);
+  ledger[LEDGER_failures_missed] += failures_missed();
   return ledger;
 }
 
 void Tracing::forget(int pid) {
   std::uint64_t key = static_cast<unsigned>(pid);
-  bpf::erase(skeleton_->maps.targets, key);
+  // What is followed the kernel half forgets itself, and may have chosen the
+  // next of that number.
+  if (!filters_.follow_children) bpf::erase(skeleton_->maps.targets, key);
   bpf::erase(skeleton_->maps.targets, bpf::target_parent | key);
 }
 

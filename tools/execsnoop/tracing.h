@@ -54,6 +54,7 @@ class Tracing {
   void configure(const Options& options);
   Status attach(const bpf_program* program);
   Status follow_trees();
+  [[nodiscard]] std::uint64_t failures_missed() const;
 
   struct SkeletonCloser {
     void operator()(execsnoop_bpf* skeleton) const;

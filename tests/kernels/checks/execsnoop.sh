@@ -69,7 +69,15 @@ check_sees_failures_with_what_was_tried() {
      and .args == ["tried", "a b", "", "-x"]))'
   watch -x -- execs fail /no/such/file 7
   holds 'map(select(.file == "/no/such/file"))
-    | length == 1 and (.[0].probes | length) == 6'
+    | length == 7 and all(.probes == [])'
+  watch -x -- env PATH=/no/such/place:/no/other/place:/no/such/place \
+    "$(command -v execs)" search nothing.such
+  holds 'map(select(.args[0] == "nothing.such"))
+    | length == 1 and (.[0].probes | map(.file))
+      == ["/no/such/place/nothing.such", "/no/other/place/nothing.such"]'
+  watch -x -- execs bare /no/such/file
+  holds 'map(select(.file == "/no/such/file"))
+    | length == 1 and .[0].args == [] and (.[0].args_unreadable | not)'
 }
 
 # A kernel may have no programs of 32 bits; then the call itself says so.
@@ -86,6 +94,12 @@ check_tells_how_programs_end() {
                     and .max_rss_bytes > 0)) | map(.pid) | index($(sed -n 1p said))"
   holds "map(select(.outcome == \"killed\" and .signal == 9)) | map(.pid)
          | index($(sed -n 2p said))"
+  # 200 ms of CPU time each; what the kernel has not added up yet is a tick.
+  for how in crew team; do
+    watch -l -- execs $how 200 3
+    holds "map(select(.pid == $(cat said)))[0] | .user_ns + .system_ns
+      | . > 560000000 and . < 700000000"
+  done
 }
 
 # Also by a kernel that preempts BPF programs (7.2).

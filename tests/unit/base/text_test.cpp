@@ -149,5 +149,13 @@ TEST(FromHex, IsTheWayBack) {
   }
 }
 
+TEST(Text, WrapsAtBlanks) {
+  EXPECT_EQ(wrap_words("one two  three", 7),
+            (std::vector<std::string>{"one two", "three"}));
+  EXPECT_EQ(wrap_words("immeasurable", 5),
+            std::vector<std::string>{"immeasurable"});
+  EXPECT_TRUE(wrap_words(" ", 5).empty());
+}
+
 }  // namespace
 }  // namespace sightline

@@ -98,17 +98,20 @@ TEST(Decode, ANewProgram) {
   EXPECT_EQ(exec.args, (std::vector<std::string>{"a", "b c"}));
   EXPECT_EQ(exec.comm, "sh");
   EXPECT_FALSE(exec.from_other_thread);
+  EXPECT_EQ(exec.process, 10U);
   EXPECT_EQ(omitted(exec).args, 0U);
 }
 
 TEST(Decode, PathsWithoutAPlaceAndPathsThatWereCut) {
   Record memfd;
   memfd.exe("memfd:x\0"s);
-  memfd->flags = EXEC_DELETED | EXEC_CWD_CUT;
+  memfd->flags = EXEC_DELETED | EXEC_NOWHERE | EXEC_CWD_CUT;
   auto exec = decoded(memfd.bytes());
   EXPECT_EQ(exec.exe, "memfd:x");
   EXPECT_TRUE(exec.exe_deleted);
   EXPECT_EQ(exec.cwd, "…");
+  memfd->flags = 0;
+  EXPECT_EQ(decoded(memfd.bytes()).exe, "/memfd:x") << "a file of that name";
 }
 
 TEST(Decode, EmptyArgumentsAreArguments) {
@@ -131,6 +134,18 @@ TEST(Decode, ArgumentsGoOnInOtherRecords) {
                       {bytes_of(next, "c\0d"s), bytes_of(env, "A=1\0B=2\0"s)});
   EXPECT_EQ(exec.args, (std::vector<std::string>{"abc", "d"}));
   EXPECT_EQ(exec.env, (std::vector<std::string>{"A=1", "B=2"}));
+}
+
+TEST(Decode, AVariableThatIsNotWholeIsNotShown) {
+  Record record;
+  record->env_size = 8;
+  auto piece = text_at(EXEC_ENV, 0);
+  auto whole = decoded(record.bytes(), {bytes_of(piece, "A=1\0B=2\0"s)});
+  EXPECT_FALSE(whole.env_cut);
+  auto cut = decoded(record.bytes(), {bytes_of(piece, "A=1\0B="s)});
+  EXPECT_TRUE(cut.env_cut);
+  EXPECT_EQ(cut.env, std::vector<std::string>{"A=1"});
+  EXPECT_TRUE(decoded(record.bytes()).env_cut);
 }
 
 TEST(Decode, WhatIsMissingIsSaid) {
@@ -191,11 +206,11 @@ TEST(Decode, NothingIsBelievedOfLengths) {
 TEST(Decode, AnExit) {
   exec_exit record{};
   record.header = header_of_type(EXEC_EXIT);
-  record.pid = 4;
+  record.process = 4;
   record.code = 256;
   auto event = decode({.first = bytes_of(record)});
   ASSERT_TRUE(event);
-  EXPECT_EQ(std::get<Exit>(*event).pid, 4U);
+  EXPECT_EQ(std::get<Exit>(*event).process, 4U);
   EXPECT_EQ(std::get<Exit>(*event).code, 256U);
 }
 

@@ -15,13 +15,15 @@ class LifetimesTest : public testing::Test {
                    std::uint64_t start = 1) {
     return {.time_ns = time,
             .start_ns = start,
+            .process = pid,
             .pid = pid,
             .times = {.runtime_ns = 100, .user = 0, .system = 0}};
   }
-  static Exit exit(std::uint32_t pid, std::uint64_t time, std::uint32_t code) {
+  static Exit exit(std::uint32_t process, std::uint64_t time,
+                   std::uint32_t code) {
     return {.time_ns = time,
             .start_ns = 1,
-            .pid = pid,
+            .process = process,
             .times = {.runtime_ns = 500, .user = 3, .system = 1},
             .max_rss_bytes = 4096,
             .code = code};
@@ -70,6 +72,18 @@ TEST_F(LifetimesTest, ANumberThatIsUsedAgainIsAnotherProcess) {
   lifetimes_.take(exec(5, 3000, 1));
   ASSERT_EQ(rows_.size(), 1U);
   EXPECT_EQ(rows_[0].life->outcome, Outcome::unknown);
+}
+
+TEST_F(LifetimesTest, ProcessesWithoutANumberForUsAreNotOne) {
+  for (std::uint32_t process : {5U, 6U}) {
+    auto outside = exec(process, 1000);
+    outside.pid = 0;
+    lifetimes_.take(std::move(outside));
+  }
+  EXPECT_TRUE(rows_.empty());
+  lifetimes_.take(exit(5, 3000, 0));
+  ASSERT_EQ(rows_.size(), 1U);
+  EXPECT_EQ(rows_[0].process, 5U);
 }
 
 TEST_F(LifetimesTest, AFailureHasNoLife) {

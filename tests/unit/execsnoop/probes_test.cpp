@@ -69,6 +69,38 @@ TEST_F(ProbesTest, OtherNamesArgumentsAndThreadsAreOtherSearches) {
   EXPECT_LT(rows_[2].time_ns, rows_[3].time_ns) << "in their order";
 }
 
+TEST_F(ProbesTest, ADirectoryMayBeInThePathTwice) {
+  for (const auto* file : {"/a/x", "/a/x", "/b/x"}) take(1, file, ENOENT);
+  take(1, "/c/x", 0);
+  ASSERT_EQ(rows_.size(), 1U);
+  EXPECT_EQ(rows_[0].probes.size(), 3U);
+}
+
+TEST_F(ProbesTest, TheSameFileAgainIsNoSearch) {
+  for (int i = 0; i < 7; ++i) take(1, "/a/x", ENOENT, {"/a/x"});
+  EXPECT_EQ(rows_.size(), 6U);
+  take(1, "/b/x", ENOENT, {"/a/x"});
+  take(1, "/a/x", ENOENT, {"/a/x"});
+  ASSERT_EQ(rows_.size(), 7U);
+  EXPECT_EQ(rows_[6].file, "/b/x");
+  EXPECT_EQ(rows_[6].probes.size(), 1U);
+  EXPECT_EQ(probes_.held(), 1U);
+}
+
+TEST_F(ProbesTest, ASearchHasAnEnd) {
+  for (std::size_t i = 0; i <= Probes::most_probes; ++i) {
+    take(1, std::to_string(i) + "/x", ENOENT);
+  }
+  EXPECT_TRUE(rows_.empty());
+  EXPECT_EQ(probes_.held(), Probes::most_probes + 1);
+  take(1, "one more/x", ENOENT);
+  ASSERT_EQ(rows_.size(), 1U);
+  time_ += Probes::most_ns;
+  take(1, "late/x", ENOENT);
+  EXPECT_EQ(rows_.size(), 2U);
+  EXPECT_EQ(probes_.held(), 1U);
+}
+
 TEST_F(ProbesTest, AnErrorThatEndsASearchIsARowAtOnce) {
   take(1, "/a/x", ENOENT);
   take(1, "/b/x", ENOEXEC);

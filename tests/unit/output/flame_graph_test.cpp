@@ -136,14 +136,6 @@ TEST(FlameText, IsCutToItsColumns) {
   EXPECT_EQ(fit_columns("", 5), "");
 }
 
-TEST(FlameText, WrapsAtBlanks) {
-  EXPECT_EQ(wrap_words("one two  three", 7),
-            (std::vector<std::string>{"one two", "three"}));
-  EXPECT_EQ(wrap_words("immeasurable", 5),
-            std::vector<std::string>{"immeasurable"});
-  EXPECT_TRUE(wrap_words(" ", 5).empty());
-}
-
 TEST(FlameText, SharesOfNothing) {
   EXPECT_EQ(flame_share(0, 0), "0 %");
   EXPECT_EQ(flame_share(1, 3), "33.33 %");

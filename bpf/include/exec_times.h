@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// The CPU time of processes, in the records of execsnoop.
+#pragma once
+
+#include <stdbool.h>
+
+#include "execsnoop.h"
+#include "kernel_types.h"
+#include <linux/bpf.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+
+// Threads of a process that ends that are still there.
+#define MOST_ENDING_THREADS 64
+
+static __always_inline void add_thread(struct exec_times *times,
+                                       struct task_struct *task) {
+  times->runtime += BPF_CORE_READ(task, se.sum_exec_runtime);
+  times->utime += BPF_CORE_READ(task, utime);
+  times->stime += BPF_CORE_READ(task, stime);
+}
+
+// Of threads that are gone.
+static __always_inline void read_gone(struct exec_times *times,
+                                      struct signal_struct *signal) {
+  times->runtime = BPF_CORE_READ(signal, sum_sched_runtime);
+  times->utime = BPF_CORE_READ(signal, utime);
+  times->stime = BPF_CORE_READ(signal, stime);
+}
+
+// Of a process whose only thread is this.
+static __always_inline void read_times(struct exec_times *times,
+                                       struct task_struct *task) {
+  read_gone(times, BPF_CORE_READ(task, signal));
+  add_thread(times, task);
+}
+
+// Odd while a thread moves from the list to the sums (__exit_signal(),
+// kernel/exit.c); a seqlock_t begins with its sequence.
+static __always_inline __u32 times_sequence(struct signal_struct *signal) {
+  __u32 sequence = 1;
+  bpf_probe_read_kernel(
+      &sequence, sizeof(sequence),
+      (void *)signal + bpf_core_field_offset(signal->stats_lock));
+  return sequence;
+}
+
+static __always_inline void read_all_threads(struct exec_times *times,
+                                             struct signal_struct *signal) {
+  void *head = (void *)signal + bpf_core_field_offset(signal->thread_head);
+  void *node = BPF_CORE_READ(signal, thread_head.next);
+  read_gone(times, signal);
+  for (int i = 0; i < MOST_ENDING_THREADS && node != head; ++i) {
+    struct task_struct *task =
+        node - bpf_core_field_offset(struct task_struct, thread_node);
+    add_thread(times, task);
+    node = BPF_CORE_READ(task, thread_node.next);
+  }
+}
+
+// Of a process that ends, whose threads end at about the same time: some are
+// gone, some are on their way, and its first one stays until its parent has
+// asked for it. Read again when one of them went meanwhile.
+static __always_inline void read_ending(struct exec_times *times,
+                                        struct signal_struct *signal) {
+  for (int i = 0; i < 3; ++i) {
+    __u32 before = times_sequence(signal);
+    read_all_threads(times, signal);
+    if (!(before & 1) && times_sequence(signal) == before) break;
+  }
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "event/reader.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include "base/clock.h"
+#include "base/units.h"
+#include "cli/privileges.h"
+
+namespace sightline::event {
+namespace {
+
+// After a pass over the ring nobody looks at it for so long, unless it fills.
+constexpr std::uint64_t pause_ns = 20 * ns_per_ms;
+// What is kept in memory before the ring is left to fill.
+constexpr std::size_t most_bytes = 64U << 20;
+constexpr int highest_priority = -20;
+
+void post(int eventfd) {
+  std::uint64_t one = 1;
+  [[maybe_unused]] auto size = ::write(eventfd, &one, sizeof(one));
+}
+
+void clear(int eventfd) {
+  std::uint64_t count = 0;
+  [[maybe_unused]] auto size = ::read(eventfd, &count, sizeof(count));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Reader>> Reader::open(int map_fd,
+                                             Backlog::Handler handler) {
+  // Rings are read by consume(), under the lock, and their records kept.
+  auto* kept = new Reader({}, std::move(handler));
+  std::unique_ptr<Reader> reader(kept);
+  reader->ring_ =
+      SL_TRY(bpf::Ring::open(map_fd, [kept](std::span<const std::byte> record) {
+        kept->incoming_.add(record);
+      }));
+  reader->epoll_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
+  reader->stop_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  reader->ready_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!reader->epoll_ || !reader->stop_ || !reader->ready_) {
+    return fail_errno("cannot wait for the BPF ring buffer");
+  }
+  // Edge-triggered: each wakeup counts, and not what is there to be read.
+  SL_CHECK(reader->watch(map_fd, EPOLLIN | EPOLLET, Woken::by_ring));
+  SL_CHECK(reader->watch(reader->stop_.get(), EPOLLIN, Woken::to_stop));
+  return reader;
+}
+
+Reader::~Reader() {
+  if (!thread_.joinable()) return;
+  post(stop_.get());
+  thread_.join();
+}
+
+Status Reader::watch(int fd, std::uint32_t events, Woken woken) {
+  epoll_event event{.events = events,
+                    .data = {.u32 = static_cast<std::uint32_t>(woken)}};
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0) return {};
+  return fail_errno("cannot wait for the BPF ring buffer");
+}
+
+// setpriority(2) and capset(2) are for the calling thread.
+Status Reader::start() {
+  try {
+    thread_ = std::thread([this] {
+      ::setpriority(PRIO_PROCESS, 0, highest_priority);
+      auto dropped = cli::drop_privileges({});
+      if (!dropped) {
+        std::scoped_lock lock(mutex_);
+        failure_ = std::move(dropped);
+        post(ready_.get());
+        return;
+      }
+      run();
+    });
+  } catch (const std::system_error& error) {
+    return fail_errno("cannot start a thread", error.code().value());
+  }
+  return {};
+}
+
+Reader::Woken Reader::wait(int timeout_ms) const {
+  epoll_event event{};
+  int count = ::epoll_wait(epoll_.get(), &event, 1, timeout_ms);
+  if (count == 0) return Woken::by_time;
+  // Interrupted, as by a debugger: somebody has to look.
+  return count < 0 ? Woken::by_ring : static_cast<Woken>(event.data.u32);
+}
+
+// The first record after a pass wakes us, and can wait; what wakes us again is
+// a ring that fills up.
+Reader::Woken Reader::pause() const {
+  auto until = monotonic_ns() + pause_ns;
+  auto result = Woken::by_time;
+  for (auto now = until - pause_ns; now < until; now = monotonic_ns()) {
+    auto left_ms = (until - now + ns_per_ms - 1) / ns_per_ms;
+    auto woken = wait(static_cast<int>(left_ms));
+    if (woken == Woken::to_stop) return woken;
+    if (woken == Woken::by_ring && result == woken) return woken;
+    if (woken == Woken::by_ring) result = woken;
+  }
+  return result;
+}
+
+void Reader::run() {
+  auto woken = wait(-1);
+  while (woken != Woken::to_stop) {
+    consume();
+    woken = pause();
+    if (woken == Woken::by_time) woken = wait(-1);
+  }
+}
+
+void Reader::consume() {
+  std::scoped_lock lock(mutex_);
+  if (incoming_.size_bytes() < most_bytes) {
+    auto consumed = ring_.consume();
+    if (!consumed) failure_ = std::move(consumed);
+  }
+  post(ready_.get());
+}
+
+Status Reader::read(std::size_t bytes) {
+  if (current_.empty()) {
+    std::scoped_lock lock(mutex_);
+    clear(ready_.get());
+    SL_CHECK(std::exchange(failure_, {}));
+    SL_CHECK(ring_.consume());
+    std::swap(current_, incoming_);
+  }
+  current_.hand_over(bytes, handler_);
+  return {};
+}
+
+bool Reader::empty() {
+  std::scoped_lock lock(mutex_);
+  return current_.empty() && incoming_.empty();
+}
+
+}  // namespace sightline::event
