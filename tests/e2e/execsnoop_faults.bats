@@ -72,6 +72,18 @@ teardown() { e2e_teardown; }
   done
 }
 
+@test "a disk that fills up does not cost the command, nor its status" {
+  mkdir small
+  for code in 7 0; do
+    run unshare --mount bash -c "mount -t tmpfs -o size=64k tmpfs small
+      execsnoop -q -j -o small/out.json -- sh -c '\"$workloads/execs\" storm 500 1 >/dev/null; touch ended; exit $code'"
+    echo "$code: $status $output"
+    [ "$status" -eq $((code != 0 ? code : 125)) ]
+    [[ $output == "execsnoop: cannot write to "*": No space left on device" ]]
+    rm ended
+  done
+}
+
 @test "closed standard output is one message and status 1" {
   run bash -c 'execsnoop -q -d 200ms >&-'
   [ "$status" -eq 1 ]
