@@ -13,3 +13,9 @@ struct event_header {
   __u8 more;
   __u8 rest;
 };
+
+// One link of the chain of parents.
+struct event_ancestor {
+  __u32 pid;      // in the tool's PID namespace
+  char comm[16];  // TASK_COMM_LEN, include/linux/sched.h
+};

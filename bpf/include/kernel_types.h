@@ -39,6 +39,7 @@ typedef struct {
 } seqlock_t;
 
 struct inode {
+  unsigned short i_mode;
   unsigned int i_nlink;
 };
 
@@ -74,6 +75,17 @@ struct path {
 
 struct file {
   struct path f_path;
+  struct inode *f_inode;
+  void *private_data;
+};
+
+struct fdtable {
+  unsigned int max_fds;
+  struct file **fd;
+};
+
+struct files_struct {
+  struct fdtable *fdt;
 };
 
 struct fs_struct {
@@ -131,6 +143,7 @@ struct task_struct {
   struct pid *thread_pid;
   struct signal_struct *signal;
   struct fs_struct *fs;
+  struct files_struct *files;
   struct sched_entity se;
   unsigned long long utime;
   unsigned long long stime;

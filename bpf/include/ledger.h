@@ -19,12 +19,17 @@
   X(not_target, ANY, FILTERED, "in a task that the filters leave out")         \
   X(not_matching, ANY, FILTERED, "command name does not match --name")         \
   X(not_failed, EVENTS, FILTERED, "successes, which --failed leaves out")      \
+  X(other_destination, EVENTS, FILTERED,                                       \
+    "to a port or of a family that was not asked for")                         \
+  X(other_latency, EVENTS, FILTERED,                                           \
+    "shorter than --min or longer than --max")                                 \
   X(table_full, SAMPLES, LOST, "no room in the kernel's table of counts")      \
   X(skipped, SAMPLES, LOST, "never delivered by the kernel")                   \
   X(recursion, ANY, LOST, "skipped because the program was already running")   \
   X(unaccounted, ANY, LOST, "entered, but neither counted nor in this list")   \
   X(event_ring_full, EVENTS, LOST, "no room in the ring: read too slowly")     \
   X(scratch_full, EVENTS, LOST, "no memory to gather the event in")            \
+  X(attempts_full, EVENTS, LOST, "too many attempts at the same time")         \
   X(target_table_full, ANY, PARTIAL, "processes that could not be followed")   \
   X(scratch_busy, SAMPLES, PARTIAL,                                            \
     "counted without stacks: nested too deeply")                               \
@@ -52,7 +57,8 @@
   X(path_cut, EVENTS, PARTIAL, "path longer than what is read")                \
   X(exit_missing, EVENTS, PARTIAL, "ended, but nothing told how")              \
   X(failures_missed, EVENTS, PARTIAL,                                          \
-    "calls whose failure may have been missed")
+    "calls whose failure may have been missed")                                \
+  X(start_unseen, EVENTS, PARTIAL, "ended, but the start was not seen")
 
 enum ledger_index {
 #define LEDGER_ENUM(name, scope, class, sentence) LEDGER_##name,
