@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
 #include <system_error>
 
 namespace sightline {
@@ -14,6 +15,11 @@ std::unexpected<Error> fail_errno(std::string what, int err, std::string hint) {
   auto reason = std::generic_category().message(err);
   return std::unexpected(
       Error{kind, err, fmt::format("{}: {}", what, reason), std::move(hint)});
+}
+
+std::string error_name(int error) {
+  const char* name = ::strerrorname_np(error);
+  return name != nullptr ? name : std::to_string(error);
 }
 
 }  // namespace sightline

@@ -45,6 +45,9 @@ inline std::unexpected<Error> fail(ErrorKind kind, std::string what,
 std::unexpected<Error> fail_errno(std::string what, int err = errno,
                                   std::string hint = {});
 
+// `ENOENT`, or the number of an error without a name.
+std::string error_name(int error);
+
 }  // namespace sightline
 
 // The value of a Result, or return its error from the enclosing function.

@@ -153,6 +153,12 @@ std::string format_duration(std::uint64_t ns) {
   return fmt::format("{:.{}f} {}", value, decimals, names[unit]);
 }
 
+std::string format_duration_word(std::uint64_t ns) {
+  auto text = format_duration(ns);
+  std::erase(text, ' ');
+  return text;
+}
+
 std::string format_bytes(std::uint64_t bytes) {
   if (bytes < 1024) return fmt::format("{} B", bytes);
   constexpr std::array<std::string_view, 5> names{"KiB", "MiB", "GiB", "TiB",

@@ -36,6 +36,9 @@ Result<std::vector<int>> parse_cpu_list(std::string_view text);
 // 20s`.
 std::string format_duration(std::uint64_t ns);
 
+// The same as one word, `1.25ms`, for columns that awk counts.
+std::string format_duration_word(std::uint64_t ns);
+
 // `900 B`, `1.5 KiB`, `16.0 MiB`.
 std::string format_bytes(std::uint64_t bytes);
 

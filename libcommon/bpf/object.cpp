@@ -94,6 +94,22 @@ void erase_bytes(const bpf_map* map, const void* key) {
   bpf_map_delete_elem(bpf_map__fd(map), key);
 }
 
+Status read_all_bytes(const bpf_map* map,
+                      const std::function<void(const void* value)>& handler) {
+  int fd = bpf_map__fd(map);
+  std::vector<std::byte> key(bpf_map__key_size(map));
+  std::vector<std::byte> value(bpf_map__value_size(map));
+  const std::byte* last = nullptr;
+  while (bpf_map_get_next_key(fd, last, key.data()) == 0) {
+    last = key.data();
+    if (bpf_map_lookup_elem(fd, key.data(), value.data()) == 0) {
+      handler(value.data());
+    }
+  }
+  if (errno == ENOENT) return {};
+  return fail_errno(fmt::format("cannot read map {}", bpf_map__name(map)));
+}
+
 Result<Link> attach(const bpf_program& program) {
   Link link(bpf_program__attach(&program));
   if (link) return link;

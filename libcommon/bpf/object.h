@@ -6,8 +6,11 @@
 #include <bpf/libbpf.h>
 
 #include <cstdint>
+#include <cstring>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 
@@ -72,6 +75,20 @@ Status put(const bpf_map* map, const K& key, const V& value) {
 template <typename K>
 void erase(const bpf_map* map, const K& key) {
   erase_bytes(map, &key);
+}
+
+// The values of all entries of a hash map at which no program works any more,
+// in no order. Fails with errno.
+Status read_all_bytes(const bpf_map* map,
+                      const std::function<void(const void* value)>& handler);
+
+template <typename V>
+Result<std::vector<V>> read_all(const bpf_map* map) {
+  std::vector<V> values;
+  SL_CHECK(read_all_bytes(map, [&](const void* value) {
+    std::memcpy(&values.emplace_back(), value, sizeof(V));
+  }));
+  return values;
 }
 
 // Attaches a program by what its section says (raw tracepoints and the like).

@@ -64,6 +64,9 @@ struct CommonOptions {
   bool since_start = false;
   bool utc = false;
   bool summary = false;
+  bool histogram = false;
+  std::optional<std::uint64_t> min_ns;  // how long, at least and at most
+  std::optional<std::uint64_t> max_ns;
 
   // Timing
   std::optional<std::uint64_t> duration_ns;
@@ -182,6 +185,13 @@ void add_time_columns(OptionTable& table, CommonOptions& common);
 
 // --summary, and -i for it: event tools.
 void add_summary_options(OptionTable& table, CommonOptions& common);
+
+// --hist: tools of what takes time.
+void add_histogram_option(OptionTable& table, CommonOptions& common);
+
+// -m -M: offcpu, gpustall, tcpconnect. A unit is required, as bcc's bare number
+// is in microseconds and a bare number of ours in seconds.
+void add_length_options(OptionTable& table, CommonOptions& common);
 
 // What these cannot tell one by one.
 Status check_event_options(const CommonOptions& common);

@@ -5,10 +5,28 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
 #include "cli/common_options.h"
 #include "cli/setters.h"
 
 namespace sightline::cli {
+namespace {
+
+Setter set_length(std::optional<std::uint64_t>& length_ns) {
+  return [&length_ns](std::string_view value) -> Status {
+    bool bare = value.find_first_not_of("0123456789.") == value.npos;
+    if (bare && !value.empty()) {
+      return fail(ErrorKind::usage,
+                  fmt::format("expected a time with its unit, got '{}'",
+                              printable(value)),
+                  fmt::format("in microseconds, as in bcc: {}us", value));
+    }
+    length_ns = SL_TRY(parse_duration(value));
+    return {};
+  };
+}
+
+}  // namespace
 
 void add_failed_option(OptionTable& table, CommonOptions& common) {
   table.add({.name = "failed",
@@ -44,10 +62,36 @@ void add_summary_options(OptionTable& table, CommonOptions& common) {
              .set = set_flag(common.summary)});
 }
 
+void add_histogram_option(OptionTable& table, CommonOptions& common) {
+  table.add({.name = "hist",
+             .help = "Histograms of how long they took, instead of rows; with "
+                     "--summary for each total.",
+             .group = "Output",
+             .set = set_flag(common.histogram)});
+}
+
+void add_length_options(OptionTable& table, CommonOptions& common) {
+  table.add({.name = "min",
+             .letter = 'm',
+             .value = "TIME",
+             .help = "Only what took so long at least, such as 10ms.",
+             .group = "Filtering",
+             .set = set_length(common.min_ns)});
+  table.add({.name = "max",
+             .letter = 'M',
+             .value = "TIME",
+             .help = "Only what took so long at most.",
+             .group = "Filtering",
+             .set = set_length(common.max_ns)});
+}
+
 Status check_event_options(const CommonOptions& common) {
-  if (common.interval_ns && !common.summary) {
+  if (common.interval_ns && !common.summary && !common.histogram) {
     return fail(ErrorKind::usage, "--interval is for --summary",
                 "rows appear as they happen");
+  }
+  if (common.min_ns && common.max_ns && *common.min_ns > *common.max_ns) {
+    return fail(ErrorKind::usage, "--min is longer than --max");
   }
   if (common.utc && !common.wall_clock) {
     return fail(ErrorKind::usage, "--utc is for --time");

@@ -35,56 +35,9 @@ inline std::string closing(std::string_view text, std::size_t width) {
   return lines;
 }
 
-// `View` is the tool's own interface. Rows are gathered and leave with flush(),
-// which is called once all that has happened is known: a write for each pass
-// over the ring, not for each row. Not thread-safe.
-template <typename View>
-class Outputs {
+// The outputs of a run without their views. Not thread-safe.
+class OutputSet {
  public:
-  using Factory = std::function<std::unique_ptr<View>(const ViewSettings&)>;
-
-  // Opens all, so that a path that cannot be written fails before anything is
-  // attached. `whole` says of a format that it has no rows: it is one report,
-  // which takes the place of the one before.
-  static Result<Outputs> open(const cli::CommonOptions& common,
-                              const std::function<bool(output::Format)>& whole,
-                              const Factory& make_view) {
-    Outputs outputs;
-    for (const auto& target : cli::output_targets(common)) {
-      bool report = whole(target.format);
-      auto sink = SL_TRY(output::Sink::open(
-          target.path, target.format,
-          report ? output::Delivery::whole : output::Delivery::live));
-      auto width = common.wide ? std::optional<std::size_t>(0) : common.width;
-      auto view =
-          make_view({.format = target.format,
-                     .width = output::terminal_width(sink.fd(), width),
-                     .color = output::want_color(common.color, sink.fd())});
-      outputs.outputs_.push_back(
-          {std::move(sink), std::move(view), std::string(), report});
-    }
-    return outputs;
-  }
-
-  // Adds what `text_of` makes of the view, to outputs that have rows.
-  template <typename TextOf>
-  void add(const TextOf& text_of) {
-    for (auto& output : outputs_) {
-      if (!output.report) output.text += text_of(*output.view);
-    }
-  }
-
-  // Replaces the report of those that are one.
-  template <typename TextOf>
-  Status report(const TextOf& text_of) {
-    Status first;
-    for (auto& output : outputs_) {
-      if (!output.report) continue;
-      keep_first(first, output.replace(text_of(*output.view)));
-    }
-    return first;
-  }
-
   // A terminal that is gone, or a full disk, must not cost the other outputs.
   Status flush() {
     Status first;
@@ -114,10 +67,9 @@ class Outputs {
         [](const Output& output) { return !output.sink.reader_gone(); });
   }
 
- private:
+ protected:
   struct Output {
     output::Sink sink;
-    std::unique_ptr<View> view;
     std::string text;
     bool report;
 
@@ -131,12 +83,78 @@ class Outputs {
   static void keep_first(Status& first, Status status) {
     if (first && !status) first = std::move(status);
   }
+
+  std::vector<Output> outputs_;
+
+ private:
   template <typename Is>
   [[nodiscard]] bool any(const Is& is) const {
     return std::ranges::any_of(outputs_, is);
   }
+};
 
-  std::vector<Output> outputs_;
+// `View` is the tool's own interface. Rows are gathered and leave with flush(),
+// which is called once all that has happened is known: a write for each pass
+// over the ring, not for each row. Not thread-safe.
+template <typename View>
+class Outputs : public OutputSet {
+ public:
+  using Factory = std::function<std::unique_ptr<View>(const ViewSettings&)>;
+
+  // Opens all, so that a path that cannot be written fails before anything is
+  // attached. `whole` says of a format that it has no rows: it is one report,
+  // which takes the place of the one before.
+  static Result<Outputs> open(const cli::CommonOptions& common,
+                              const std::function<bool(output::Format)>& whole,
+                              const Factory& make_view) {
+    Outputs outputs;
+    for (const auto& target : cli::output_targets(common)) {
+      bool report = whole(target.format);
+      auto sink = SL_TRY(output::Sink::open(
+          target.path, target.format,
+          report ? output::Delivery::whole : output::Delivery::live));
+      auto width = common.wide ? std::optional<std::size_t>(0) : common.width;
+      outputs.views_.push_back(
+          make_view({.format = target.format,
+                     .width = output::terminal_width(sink.fd(), width),
+                     .color = output::want_color(common.color, sink.fd())}));
+      outputs.outputs_.push_back({std::move(sink), std::string(), report});
+    }
+    return outputs;
+  }
+
+  // Adds what `text_of` makes of the view, to outputs that have rows.
+  template <typename TextOf>
+  void add(const TextOf& text_of) {
+    for (std::size_t i = 0; i < outputs_.size(); ++i) {
+      if (!outputs_[i].report) outputs_[i].text += text_of(*views_[i]);
+    }
+  }
+
+  // Replaces the report of those that are one.
+  template <typename TextOf>
+  Status report(const TextOf& text_of) {
+    Status first;
+    for (std::size_t i = 0; i < outputs_.size(); ++i) {
+      if (!outputs_[i].report) continue;
+      keep_first(first, outputs_[i].replace(text_of(*views_[i])));
+    }
+    return first;
+  }
+
+  // A report behind the rows, or in the place of the one before.
+  template <typename Report>
+  Status show(const Report& shown) {
+    add([&](View& view) { return view.report(shown); });
+    Status first = flush();
+    keep_first(first, report([&](View& view) {
+                 return view.begin() + view.report(shown);
+               }));
+    return first;
+  }
+
+ private:
+  std::vector<std::unique_ptr<View>> views_;  // one for each output
 };
 
 }  // namespace sightline::event
