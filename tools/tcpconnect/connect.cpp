@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connect.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace sightline::tcpconnect {
+
+std::string_view outcome_name(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::ok:
+      return "ok";
+    case Outcome::refused:
+      return "refused";
+    case Outcome::timeout:
+      return "timeout";
+    case Outcome::unreachable:
+      return "unreachable";
+    case Outcome::reset:
+      return "reset";
+    case Outcome::denied:
+      return "denied";
+    case Outcome::aborted:
+      return "aborted";
+    case Outcome::failed:
+      return "failed";
+    case Outcome::pending:
+      return "pending";
+    case Outcome::unknown:
+      break;
+  }
+  return "unknown";
+}
+
+bool has_failed(const Connect& connect) {
+  return connect.outcome != Outcome::ok && connect.outcome != Outcome::pending;
+}
+
+Outcome outcome_of(int error) {
+  switch (error) {
+    case ECONNREFUSED:
+      return Outcome::refused;
+    case ETIMEDOUT:
+      return Outcome::timeout;
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case ENETDOWN:
+      return Outcome::unreachable;
+    case ECONNRESET:
+      return Outcome::reset;
+    case EACCES:
+    case EPERM:
+      return Outcome::denied;
+    default:
+      return Outcome::failed;
+  }
+}
+
+bool is_ipv4(const Address& address) {
+  constexpr std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0,    0,
+                                                0, 0, 0, 0, 0xff, 0xff};
+  return std::equal(mapped.begin(), mapped.end(), address.begin());
+}
+
+std::string address_text(const Address& address) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  bool ipv4 = is_ipv4(address);
+  ::inet_ntop(ipv4 ? AF_INET : AF_INET6, address.data() + (ipv4 ? 12 : 0),
+              text.data(), text.size());
+  return text.data();
+}
+
+std::string endpoint_text(const Endpoint& endpoint) {
+  auto address = address_text(endpoint.address);
+  return is_ipv4(endpoint.address)
+             ? fmt::format("{}:{}", address, endpoint.port)
+             : fmt::format("[{}]:{}", address, endpoint.port);
+}
+
+std::string destination(const Connect& connect) {
+  if (!connect.remote) return "?";
+  if (!connect.name) return endpoint_text(*connect.remote);
+  return fmt::format("{}:{}", *connect.name, connect.remote->port);
+}
+
+}  // namespace sightline::tcpconnect

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// One attempt to connect, as it was measured: plain data, and what can be told
+// from it.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "event/ancestry.h"
+
+namespace sightline::tcpconnect {
+
+// IPv6, or IPv4 mapped into it (RFC 4291, 2.5.5.2), in network byte order.
+using Address = std::array<std::uint8_t, 16>;
+
+struct Endpoint {
+  Address address = {};
+  std::uint16_t port = 0;  // 0: none
+
+  bool operator==(const Endpoint&) const = default;
+};
+
+enum class Outcome {
+  ok,
+  refused,
+  timeout,
+  unreachable,
+  reset,
+  denied,   // by a security module, a cgroup's program, or the routes
+  aborted,  // the program closed the socket
+  failed,   // of another reason
+  pending,  // still, at the end of the measurement
+  unknown,  // it ended, but nothing told how
+};
+
+// All bytes as the kernel has them; nothing is escaped.
+struct Connect {
+  std::uint64_t time_ns = 0;  // of the start, CLOCK_MONOTONIC
+  bool start_seen = true;     // else that of the end, and nobody knows who
+  std::uint32_t pid = 0;
+  std::uint32_t tid = 0;
+  std::uint32_t parent = 0;
+  uid_t uid = 0;
+  std::uint64_t cgroup = 0;
+  std::uint32_t netns = 0;  // inode
+  std::string comm = {};    // of the thread
+  std::string parent_comm = {};
+  Outcome outcome = Outcome::unknown;
+  int error = 0;  // errno, 0 where there is none
+  // Until the end, or while it is pending its age. None where the call failed
+  // before the socket tried, and where the start was not seen.
+  std::optional<std::uint64_t> latency_ns = {};
+  std::uint64_t retransmits = 0;  // of the SYN
+  int family = 0;                 // of the socket: AF_INET or AF_INET6
+  Endpoint local = {};
+  std::optional<Endpoint> remote = {};
+  // What the program asked for, where the socket went elsewhere.
+  std::optional<Endpoint> asked = {};
+  int asked_family = 0;    // of an address that is none of the internet
+  bool immediate = false;  // the call failed before the socket tried
+  bool fast_open = false;  // the SYN has the Fast Open option
+  bool syn_data = false;   // ... and data
+  bool mptcp = false;      // the SYN asks for it
+  std::vector<event::Ancestor> ancestors = {};  // parent first
+  // What the program called the remote address, where that is known.
+  std::optional<std::string> name = {};
+};
+
+// `ok`, `refused`, …
+std::string_view outcome_name(Outcome outcome);
+
+// It has come to an end, and that is not a connection.
+bool has_failed(const Connect& connect);
+
+// What an attempt that failed with an error comes to.
+Outcome outcome_of(int error);
+
+bool is_ipv4(const Address& address);
+
+// `10.0.0.1`, `2001:db8::1`.
+std::string address_text(const Address& address);
+// `10.0.0.1:443`, `[2001:db8::1]:443`.
+std::string endpoint_text(const Endpoint& endpoint);
+// The remote endpoint, by its name where there is one; or what is known
+// instead.
+std::string destination(const Connect& connect);
+
+}  // namespace sightline::tcpconnect

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the views show: rows as they come, and reports of a stretch of time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "connect.h"
+#include "event/outputs.h"
+#include "event/run.h"
+#include "options.h"
+
+namespace sightline::tcpconnect {
+
+struct Setup : event::Context {
+  explicit Setup(const Options& options_) : options(options_) {}
+  const Options& options;
+};
+
+// Rows, or what would be rows.
+struct Counts {
+  std::uint64_t established = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t pending = 0;
+
+  [[nodiscard]] std::uint64_t all() const {
+    return established + failed + pending;
+  }
+};
+
+// `systemd;sshd;curl;10.0.0.1:443 COUNT`; what failed ends in why, as in
+// `curl;10.0.0.1:443 [refused]`.
+class FoldedConnects {
+ public:
+  void add(const Connect& connect);
+  [[nodiscard]] std::string text() const { return counts_.text(); }
+  void clear() { counts_.clear(); }
+
+ private:
+  event::FoldedCounts counts_;
+};
+
+struct Report : event::Stretch {
+  Counts counts = {};
+  const FoldedConnects* folded = nullptr;
+};
+
+// One output; its text is made of what it is told. A view without a row format
+// gives no text for rows. A view of reports gives all of its document in
+// report(), and its end in end() only.
+class View {
+ public:
+  virtual ~View() = default;
+  virtual std::string begin() = 0;
+  virtual std::string row(const Connect& connect) = 0;
+  virtual std::string report(const Report& report) = 0;
+};
+
+std::unique_ptr<View> make_table_view(const Setup& setup,
+                                      const event::ViewSettings& settings);
+std::unique_ptr<View> make_json_view(const Setup& setup);
+std::unique_ptr<View> make_folded_view();
+
+}  // namespace sightline::tcpconnect

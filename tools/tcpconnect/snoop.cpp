@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "snoop.h"
+
+#include <utility>
+
+#include "base/clock.h"
+#include "bpf/log.h"
+#include "decode.h"
+
+namespace sightline::tcpconnect {
+namespace {
+
+// What the BPF maps take: for RLIMIT_MEMLOCK.
+constexpr std::uint64_t memlock_needed = 8U << 20;
+constexpr std::uint64_t memlock_of_ancestry = 16U << 20;
+
+event::RunSettings settings_of(const Options& options) {
+  return {
+      .tool = "tcpconnect",
+      .traces = "TCP connects",
+      .common = options.common,
+      .command = options.command,
+      .processes = options.common.pids,
+      .memlock_bytes = memlock_needed +
+                       (options.needs_ancestry() ? memlock_of_ancestry : 0)};
+}
+
+std::unique_ptr<View> view_for(const Setup& setup,
+                               const event::ViewSettings& settings) {
+  switch (settings.format) {
+    case output::Format::json:
+      return make_json_view(setup);
+    case output::Format::folded:
+      return make_folded_view();
+    default:
+      return make_table_view(setup, settings);
+  }
+}
+
+}  // namespace
+
+Snoop::Snoop(const Options& options, cli::Session session)
+    : Run(settings_of(options), std::move(session)),
+      options_(options),
+      setup_(options) {}
+
+Result<std::unique_ptr<Snoop>> Snoop::open(const Options& options,
+                                           std::span<char* const> argv) {
+  bpf::capture_log();
+  auto session = SL_TRY(cli::Session::open());
+  std::unique_ptr<Snoop> snoop(new Snoop(options, std::move(session)));
+  SL_CHECK(snoop->Run::open(argv, snoop->setup_));
+  return snoop;
+}
+
+Result<event::OutputSet*> Snoop::open_outputs() {
+  auto is_report = [this](output::Format format) {
+    bool rows = format != output::Format::folded && !options_.only_reports();
+    return !rows && !options_.common.interval_ns;
+  };
+  outputs_ = SL_TRY(event::Outputs<View>::open(
+      options_.common, is_report, [this](const event::ViewSettings& settings) {
+        return view_for(setup_, settings);
+      }));
+  return &*outputs_;
+}
+
+Result<event::Source*> Snoop::load(pid_t command_pid) {
+  tracing_ = SL_TRY(Tracing::open(options_, command_pid));
+  note(std::string(tracing_->failures()));
+  return &*tracing_;
+}
+
+void Snoop::begin_outputs() {
+  outputs_->add([](View& view) { return view.begin(); });
+}
+
+// A record of ours that makes no sense is not counted as delivered, and so
+// shows up as unaccounted.
+void Snoop::take(const event::Pieces& pieces) {
+  if (auto connect = decode(pieces)) judge(*connect);
+}
+
+// What the kernel half could not leave out.
+void Snoop::judge(const Connect& connect) {
+  const auto& common = options_.common;
+  if (common.name && !common.name->matches(connect.comm)) {
+    ++left_out_[LEDGER_not_matching];
+    return;
+  }
+  ++delivered_;
+  ++(connect.outcome == Outcome::ok        ? counts_.established
+     : connect.outcome == Outcome::pending ? counts_.pending
+                                           : counts_.failed);
+  folded_.add(connect);
+  if (options_.only_reports()) return;
+  outputs_->add([&](View& view) { return view.row(connect); });
+}
+
+void Snoop::count_left_out(bpf::Ledger& ledger) const {
+  for (auto index :
+       {LEDGER_not_matching, LEDGER_other_latency, LEDGER_exit_missing}) {
+    ledger[index] += left_out_[index];
+  }
+}
+
+Result<std::uint64_t> Snoop::pending() {
+  return SL_TRY(tracing_->open_attempts()).size();
+}
+
+Status Snoop::end_pending() {
+  auto now = monotonic_ns();
+  for (const auto& record : SL_TRY(tracing_->open_attempts())) {
+    auto connect = decode_open(record, now);
+    end_attempt(connect);
+  }
+  return {};
+}
+
+// How long one that is pending will take nobody knows, but not less than its
+// age.
+void Snoop::end_attempt(Connect& connect) {
+  const auto& common = options_.common;
+  auto age = connect.latency_ns.value_or(0);
+  if (age < common.min_ns.value_or(0) ||
+      age > common.max_ns.value_or(UINT64_MAX)) {
+    ++left_out_[LEDGER_other_latency];
+    return;
+  }
+  if (connect.outcome == Outcome::unknown) ++left_out_[LEDGER_exit_missing];
+  judge(connect);
+}
+
+Status Snoop::show(const event::Stretch& stretch) {
+  Report report{stretch, counts_, &folded_};
+  auto shown = outputs_->show(report);
+  if (stretch.kind == event::ReportKind::interval) {
+    counts_ = {};
+    folded_.clear();
+  }
+  return shown;
+}
+
+}  // namespace sightline::tcpconnect

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// A run of tcpconnect: from what was asked for to rows and reports.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "event/run.h"
+#include "options.h"
+#include "report.h"
+#include "tracing.h"
+
+namespace sightline::tcpconnect {
+
+class Snoop : public event::Run {
+ public:
+  // Checks targets, permission and features, in that order, then loads and
+  // opens everything; nothing runs yet.
+  static Result<std::unique_ptr<Snoop>> open(const Options& options,
+                                             std::span<char* const> argv);
+
+ private:
+  Snoop(const Options& options, cli::Session session);
+
+  Result<event::OutputSet*> open_outputs() override;
+  Result<event::Source*> load(pid_t command_pid) override;
+  void begin_outputs() override;
+  void take(const event::Pieces& pieces) override;
+  void count_left_out(bpf::Ledger& ledger) const override;
+  [[nodiscard]] std::uint64_t delivered() const override { return delivered_; }
+  Result<std::uint64_t> pending() override;
+  Status end_pending() override;
+  Status show(const event::Stretch& stretch) override;
+
+  void judge(const Connect& connect);
+  void end_attempt(Connect& connect);
+
+  const Options& options_;
+  Setup setup_;
+  std::optional<Tracing> tracing_;
+  std::optional<event::Outputs<View>> outputs_;
+  FoldedConnects folded_;
+  Counts counts_;  // since the end of the last interval
+  // Since the start.
+  std::uint64_t delivered_ = 0;
+  bpf::Ledger left_out_;
+};
+
+}  // namespace sightline::tcpconnect

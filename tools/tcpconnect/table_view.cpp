@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table: a row for each attempt, once it has ended.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "base/units.h"
+#include "output/live_table.h"
+#include "report.h"
+
+namespace sightline::tcpconnect {
+namespace {
+
+using output::Align;
+using output::LiveColumn;
+
+// Room for a name on a line of limited width; the longest has 15 bytes.
+constexpr std::size_t short_name = 10;
+
+std::vector<LiveColumn> columns_for(const Options& options, bool wide) {
+  std::vector<LiveColumn> columns;
+  const auto& common = options.common;
+  if (common.wall_clock) columns.push_back({"TIME", 12});
+  if (common.since_start) columns.push_back({"SECONDS", 9, Align::right});
+  columns.push_back({"PID", 7, Align::right});
+  columns.push_back({"COMM", wide ? 15 : short_name});
+  columns.push_back({"OUTCOME", 11});
+  columns.push_back({"LATENCY", 7, Align::right});
+  columns.push_back({"RTX", 3, Align::right});
+  if (wide) columns.push_back({"LOCAL", 21});
+  columns.push_back({"REMOTE"});
+  return columns;
+}
+
+// An error that has no word of its own goes by its name.
+std::string outcome_cell(const Connect& connect) {
+  return connect.outcome == Outcome::failed
+             ? error_name(connect.error)
+             : std::string(outcome_name(connect.outcome));
+}
+
+// One word each, so that awk can count columns.
+std::string one_word(std::string text) {
+  std::ranges::replace(text, ' ', '_');
+  return text.empty() ? "-" : text;
+}
+
+std::string local_cell(const Connect& connect) {
+  auto address = address_text(connect.local.address);
+  return connect.local.port != 0          ? endpoint_text(connect.local)
+         : is_ipv4(connect.local.address) ? address + ":-"
+                                          : fmt::format("[{}]:-", address);
+}
+
+// Behind the remote endpoint, in brackets: what is not as it is mostly.
+std::vector<std::string> remarks(const Connect& connect, bool ancestry) {
+  std::vector<std::string> remarks;
+  if (connect.asked) {
+    remarks.push_back("asked for " + endpoint_text(*connect.asked));
+  }
+  if (connect.name && connect.remote) {
+    remarks.push_back(address_text(connect.remote->address));
+  }
+  if (connect.syn_data) {
+    remarks.emplace_back("fast open, data in the SYN");
+  } else if (connect.fast_open) {
+    remarks.emplace_back("fast open");
+  }
+  if (connect.mptcp) remarks.emplace_back("MPTCP");
+  if (ancestry) {
+    std::string chain = "parents:";
+    for (const auto& [pid, comm] : connect.ancestors) {
+      chain += fmt::format(" {} ({})", comm, pid);
+    }
+    remarks.push_back(std::move(chain));
+  }
+  return remarks;
+}
+
+class TableView : public View {
+ public:
+  TableView(const Setup& setup, const event::ViewSettings& settings)
+      : setup_(setup),
+        style_(settings.color),
+        table_(columns_for(setup.options, settings.width == 0), settings.width),
+        width_(settings.width) {}
+
+  std::string begin() override { return table_.title(style_); }
+
+  std::string row(const Connect& connect) override {
+    auto cells = time_cells(connect);
+    bool known = connect.start_seen;
+    cells.push_back(known ? std::to_string(connect.pid) : "-");
+    auto name = one_word(printable(connect.comm));
+    cells.push_back(width_ == 0 ? name : truncate(name, short_name));
+    cells.push_back(outcome_cell(connect));
+    cells.push_back(
+        connect.latency_ns ? format_duration_word(*connect.latency_ns) : "-");
+    cells.push_back(std::to_string(connect.retransmits));
+    if (width_ == 0) cells.push_back(local_cell(connect));
+    cells.push_back(remote_cell(connect));
+    return table_.row(cells);
+  }
+
+  std::string report(const Report& report) override {
+    auto text = fmt::format(
+        "\n{}: {} attempt{}, {} failed, {} pending; lost: {}; partial: {}",
+        format_duration(report.length_ns()), format_count(report.counts.all()),
+        report.counts.all() == 1 ? "" : "s", format_count(report.counts.failed),
+        format_count(report.counts.pending),
+        bpf::describe(report.ledger, bpf::LossClass::lost),
+        bpf::describe(report.ledger, bpf::LossClass::partial));
+    return (width_ > 0 ? truncate(text, width_) : text) + "\n";
+  }
+
+ private:
+  std::vector<std::string> time_cells(const Connect& connect) const {
+    const auto& common = setup_.options.common;
+    auto since = setup_.since_start(connect.time_ns);
+    std::vector<std::string> cells;
+    if (common.wall_clock) {
+      cells.push_back(format_time_of_day(
+          setup_.origin.start_realtime_ns + since, common.utc));
+    }
+    if (common.since_start) {
+      cells.push_back(fmt::format("{}.{:06}", since / ns_per_second,
+                                  since % ns_per_second / 1000));
+    }
+    return cells;
+  }
+
+  std::string remote_cell(const Connect& connect) const {
+    auto text = destination(connect);
+    bool ancestry = setup_.options.ancestry && connect.start_seen;
+    for (const auto& remark : remarks(connect, ancestry)) {
+      text += fmt::format(" [{}]", remark);
+    }
+    return text;
+  }
+
+  const Setup& setup_;
+  output::Style style_;
+  output::LiveTable table_;
+  std::size_t width_;
+};
+
+}  // namespace
+
+std::unique_ptr<View> make_table_view(const Setup& setup,
+                                      const event::ViewSettings& settings) {
+  return std::make_unique<TableView>(setup, settings);
+}
+
+}  // namespace sightline::tcpconnect
