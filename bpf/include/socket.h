@@ -67,7 +67,7 @@ struct tcp_sock {
 };
 
 struct mptcp_sock {
-  struct sock *first;  // subflow; 5.7
+  struct sock *first;  // subflow; 5.7, with CONFIG_MPTCP
 };
 
 #pragma clang attribute pop
@@ -174,6 +174,9 @@ static __always_inline struct sock *tcp_of(struct socket *socket) {
   if (!sk || !is_internet(sk)) return NULL;
   __u16 protocol = BPF_CORE_READ(sk, sk_protocol);
   if (protocol == PROTOCOL_TCP) return sk;
-  if (protocol != PROTOCOL_MPTCP) return NULL;
-  return BPF_CORE_READ((struct mptcp_sock *)sk, first);
+  struct mptcp_sock *mptcp = (struct mptcp_sock *)sk;
+  if (protocol != PROTOCOL_MPTCP || !bpf_core_field_exists(mptcp->first)) {
+    return NULL;
+  }
+  return BPF_CORE_READ(mptcp, first);
 }

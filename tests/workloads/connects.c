@@ -27,6 +27,7 @@
 //   closed ADDRESS PORT COUNT        without blocking, and closed at once
 //   shut ADDRESS PORT COUNT          ... and shut down
 //   named ADDRESS PORT NAME          under that name
+//   serve ADDRESS PORT               listens until input; prints the port
 //   storm COUNT WORKERS              prints the nanoseconds
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -449,6 +450,14 @@ static int storm(int count, int workers) {
   return failed != 0;
 }
 
+static int serve(struct target to) {
+  listen_at(&to);
+  printf("%d\n", remote_port(&to));
+  fflush(stdout);
+  getchar();
+  return 0;
+}
+
 static struct target listener_here(void) {
   struct target to = target_of("127.0.0.1", 0);
   listen_at(&to);
@@ -501,6 +510,8 @@ int main(int argc, char** argv) {
   if (argc == 5) {
     return elsewhere(what, target_of(argv[2], atoi(argv[3])), argv[4]);
   }
+  if (strcmp(what, "serve") == 0)
+    return serve(target_of(argv[2], atoi(argv[3])));
   if (strcmp(what, "storm") == 0) return storm(atoi(argv[2]), atoi(argv[3]));
   if (argc == 3) return here(what, atoi(argv[2]));
   if (strcmp(what, "old_error") == 0) return old_error();

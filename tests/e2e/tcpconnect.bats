@@ -1,0 +1,369 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2030,SC2031,SC2034,SC2154 # bats: variables of the helpers
+# tcpconnect against programs that say themselves how each attempt has ended, on
+# loopback and in networks of the test's own.
+
+bats_require_minimum_version 1.5.0
+load helpers
+load connect_helpers
+setup() { e2e_setup; }
+teardown() { e2e_teardown; }
+
+@test "connections: blocking, by poll, by another connect()" {
+  for case in ok poll again; do
+    sees $case 7
+    holds_of_events 'all(.outcome == "ok" and .latency_ns > 0 and .retransmits == 0
+      and .family == "inet" and .local_address == "127.0.0.1"
+      and .remote_address == "127.0.0.1" and (.v4_mapped | not))'
+  done
+}
+
+@test "IPv6, and IPv4 in it, once each" {
+  sees v6 5
+  holds_of_events 'all(.family == "inet6" and .remote_address == "::1"
+    and .local_address == "::1" and (.v4_mapped | not))'
+  sees mapped 5
+  holds_of_events 'all(.family == "inet6" and .remote_address == "127.0.0.1"
+    and .local_address == "127.0.0.1" and .v4_mapped)'
+}
+
+@test "refusals are one row each, however they are asked for" {
+  for case in refused refused_poll refused_again; do
+    sees $case 11
+    holds_of_events 'length == 11 and all(.outcome == "refused" and .errno == 111
+      and .error == "ECONNREFUSED" and .latency_ns > 0)'
+  done
+}
+
+@test "an error that comes behind the connection is no attempt" {
+  sees old_error
+  sees unspec
+}
+
+@test "both sides at once: a socket that connects to itself" {
+  sees self
+  holds_of_events '.[0] | .outcome == "ok" and .local_port == .remote_port'
+}
+
+@test "Fast Open: with the cookie, with data, and deferred to the first write" {
+  set_sysctl net.ipv4.tcp_fastopen 3
+  sees fastopen 3
+  holds_of_events 'all(.fast_open) and (.[1:] | all(.syn_data))'
+  sees fastopen_refused 3
+  holds_of_events 'all(.outcome == "refused")'
+  sees deferred
+  holds_of_events '.[1] | .fast_open and .syn_data'
+}
+
+@test "MPTCP: its subflow is the attempt" {
+  sees mptcp 3
+  holds_of_events 'all(.mptcp and .outcome == "ok")'
+  sees mptcp_refused 3
+  holds_of_events 'all(.mptcp and .outcome == "refused")'
+}
+
+@test "io_uring" {
+  sees uring 5
+  sees uring_refused 5
+  holds_of_events 'all(.comm == "connects")'
+}
+
+@test "calls that fail at once" {
+  sees family
+  holds_of_events '.[0] | .error == "EAFNOSUPPORT" and .outcome == "failed"
+    and .remote_address == null
+    and .remote_address_reason == "of address family 1"
+    and .latency_ns == null and .local_port == null'
+  sees short
+  holds_of_events '.[0] | .error == "EINVAL" and .remote_address == "127.0.0.1"'
+  sees fault
+  holds_of_events '.[0] | .error == "EFAULT"
+    and .remote_address_reason == "it could not be read"'
+}
+
+@test "no port is left" {
+  sees taken
+  holds_of_events '.[1] | .error == "EADDRNOTAVAIL" and .outcome == "failed"
+    and .latency_ns > 0 and .local_port > 0'
+  new_network
+  at "$left" sysctl -q -w net.ipv4.ip_local_port_range='40000 40006'
+  watch -- nsenter -t "$left" -n "$workloads/connects" exhausted 11
+  same_as_said
+  [ "$(events '.outcome == "ok"')" -eq 7 ]
+  [ "$(events '.error == "EADDRNOTAVAIL"')" -eq 4 ]
+}
+
+@test "system calls of 32 bits" { sees compat 3; }
+
+@test "who connects" {
+  watch -a -- setpriv --reuid=daemon --clear-groups sh -c '"$1" ok 1; true' - "$workloads/connects"
+  netns=$(readlink /proc/self/ns/net)
+  holds_of_events "length == 1 and (.[0] | .comm == \"connects\"
+    and .parent_comm == \"sh\" and .ancestors[0].comm == \"sh\"
+    and .ancestors[0].pid == .parent_pid and .ancestors[-1].pid == 1
+    and .user == \"daemon\" and .pid == .tid and .cgroup != null
+    and .netns == \"$(printf '0x%x' "${netns//[^0-9]/}")\")"
+}
+
+@test "refused, unreachable and denied by what is between" {
+  new_network
+  on_input "$right" tcp dport 7001 reject with tcp reset
+  on_input "$right" ip protocol tcp tcp dport 7002 reject with icmp type host-unreachable
+  on_input "$right" ip6 nexthdr tcp tcp dport 7003 reject with icmpv6 type addr-unreachable
+  on_input "$right" tcp dport 7004 reject with icmpx type admin-prohibited
+  : >all
+  # An error that comes while the socket is still in the call is kept for the
+  # next SYN by the kernel (tcp_v4_err, net/ipv4/tcp_ipv4.c), a second later.
+  for way in '10.9.0.2 7001 11 refused' 'fd00:9::2 7001 13 refused' \
+    '10.9.0.2 7002 2 unreachable' 'fd00:9::2 7003 3 unreachable' \
+    '10.9.0.2 7004 2 unreachable' 'fd00:9::2 7004 3 denied' \
+    '10.77.0.1 80 17 unreachable'; do
+    read -r address number count outcome <<<"$way"
+    watch -- nsenter -t "$left" -n "$workloads/connects" to "$address" "$number" "$count"
+    same_as_said
+    holds_of_events "length == $count and all(.outcome == \"$outcome\"
+      and .remote_address == \"$address\")"
+  done
+}
+
+@test "nothing answers: a timeout with its retransmits" {
+  new_network
+  on_input "$right" tcp dport 7001 counter drop
+  at "$left" sysctl -q -w net.ipv4.tcp_syn_retries=1
+  watch -- nsenter -t "$left" -n "$workloads/connects" to 10.9.0.2 7001 1
+  same_as_said
+  # Whoever drops them knows how many there were.
+  packets=$(at "$right" nft list ruleset | sed -nE 's/.*counter packets ([0-9]+).*/\1/p')
+  holds_of_events "length == 1 and (.[0] | .outcome == \"timeout\"
+    and .errno == 110 and .retransmits == $packets - 1 and .retransmits > 0
+    and .latency_ns >= 2900000000)"
+  watch -- nsenter -t "$left" -n "$workloads/connects" user_timeout 10.9.0.2 7001 500
+  same_as_said
+  holds_of_events 'map(.outcome) == ["timeout"]'
+}
+
+@test "the first SYN is lost: a second more, and one retransmit" {
+  new_network
+  serve "$right" 10.9.0.2
+  on_input "$right" tcp flags '& (syn | ack) == syn' numgen inc mod 1000 == 0 drop
+  watch -- nsenter -t "$left" -n "$workloads/connects" to 10.9.0.2 "$port" 2
+  same_as_said
+  holds_of_events 'all(.outcome == "ok")
+    and (.[0] | .retransmits == 1 and .latency_ns >= 1000000000)
+    and (.[1] | .retransmits == 0 and .latency_ns < 1000000000)'
+}
+
+@test "what the program gives up itself" {
+  new_network
+  on_input "$right" tcp dport 7001 drop
+  for case in closed shut; do
+    watch -- nsenter -t "$left" -n "$workloads/connects" $case 10.9.0.2 7001 3
+    holds_of_events 'length == 3 and all(.outcome == "aborted" and .errno == null
+      and .latency_ns > 0)'
+  done
+}
+
+@test "what is pending at the end has its age; a call that gives up leaves it so" {
+  new_network
+  on_input "$right" tcp dport 7001 drop
+  mkfifo hold
+  for case in 'begun 3' 'send_timeout 50' 'interrupted 50'; do
+    snoop -q -j -o out.json
+    read -r name number <<<"$case"
+    nsenter -t "$left" -n "$workloads/connects" "$name" 10.9.0.2 7001 "$number" \
+      <>hold >said 3>&- 4>&- &
+    last=$!
+    started+=("$last")
+    [ "$name" = begun ] && lines=3 || lines=1
+    said_all() { [ "$(wc -l <said)" -eq $lines ]; }
+    until_true said_all
+    at "$left" ss -tnH state syn-sent dst 10.9.0.2:7001 >open
+    finish INT
+    kill "$last"
+    [ "$status" -eq 0 ]
+    check_connects out.json event_ring_full attempts_full exit_missing
+    [ "$(wc -l <open)" -eq $lines ]
+    [ "$(events '.outcome == "pending" and .remote_port == 7001
+      and .comm == "connects" and .latency_ns > 0 and .errno == null')" -eq $lines ]
+    [ "$(records 'select(.type == "end").pending' out.json)" -ge $lines ]
+  done
+}
+
+@test "what began before is shown as far as it is known" {
+  new_network
+  on_input "$right" tcp dport 7001 drop
+  mkfifo hold
+  nsenter -t "$left" -n "$workloads/connects" begun 10.9.0.2 7001 2 \
+    <>hold >said 3>&- 4>&- &
+  last=$!
+  started+=("$last")
+  said_all() { [ "$(wc -l <said)" -eq 2 ]; }
+  until_true said_all
+  snoop -q -j -o out.json -P 7001
+  kill "$last"
+  seen() { kill -USR1 "$tool"; [ "$(events true)" -eq 2 ]; }
+  until_true seen
+  finish INT
+  check_connects out.json
+  holds_of_events 'all(.outcome == "aborted" and .pid == null
+    and .pid_reason == "it began before it could be seen"
+    and .remote_address == "10.9.0.2" and .latency_ns == null)'
+  [ "$(records 'select(.type == "end").ledger.start_unseen' out.json)" -eq 2 ]
+}
+
+@test "an address that a cgroup's program rewrites is shown before and after" {
+  local mount cgroup
+  mount=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+  cgroup=$mount/sightline-connect-$$
+  mkdir "$cgroup"
+  serve $$ 127.0.0.1
+  mkfifo hold begun
+  for to in "$port" 0; do
+    "$workloads/connect_hook" "$cgroup" "$to" <>hold >begun 3>&- 4>&- &
+    hook=$!
+    started+=("$hook")
+    IFS= read -r -t 60 line <begun
+    watch -- sh -c 'echo $$ >"$1/cgroup.procs"; exec "$2" to 127.0.0.1 9 1' - \
+      "$cgroup" "$workloads/connects"
+    kill "$hook"
+    wait "$hook" || true
+    if [ "$to" != 0 ]; then
+      holds_of_events "length == 1 and (.[0] | .outcome == \"ok\"
+        and .remote_port == $port and .asked_port == 9
+        and .asked_address == \"127.0.0.1\" and .cgroup == \"/${cgroup##*/}\")"
+    else
+      holds_of_events 'length == 1 and (.[0] | .outcome == "denied"
+        and .error == "EPERM" and .remote_port == 9)'
+    fi
+  done
+  until_true rmdir "$cgroup"
+}
+
+@test "a storm: none lost" {
+  watch -- "$workloads/connects" storm 10000 2
+  [ "$(events '.outcome == "ok"')" -eq 20000 ]
+  [ "$(jq -s 'map(select(.type == "event").local_port) | length' out.json)" -eq 20000 ]
+}
+
+@test "20,000 from two processes while the whole machine is watched" {
+  snoop -q -j -o out.json
+  "$workloads/connects" storm 10000 2
+  finish INT
+  [ "$status" -eq 0 ]
+  check_connects out.json event_ring_full attempts_full recursion exit_missing
+  [ "$(events '.comm == "connects" and .outcome == "ok"')" -eq 20000 ]
+}
+
+@test "filters: port, family, latency, failures, name, user" {
+  local self=$workloads/connects
+  sh -c "\"$self\" ok 2; \"$self\" refused 3; \"$self\" v6 5; \"$self\" mapped 7" >/dev/null
+  script="\"$self\" ok 2; \"$self\" refused 3; \"$self\" v6 5; \"$self\" mapped 7; \"$self\" to 127.0.0.1 9 11; \"$self\" to 127.0.0.1 99 13"
+  counts() {
+    watch "$@" -- sh -c "$script"
+    events true
+  }
+  [ "$(counts)" -eq 41 ]
+  [ "$(counts -x)" -eq 27 ]
+  [ "$(counts -6)" -eq 5 ]
+  [ "$(counts -4)" -eq 36 ]
+  [ "$(counts -P 9)" -eq 11 ]
+  [ "$(counts -P 9,99)" -eq 24 ]
+  [ "$(counts -P 9 -6)" -eq 0 ]
+  [ "$(counts -m 1h)" -eq 0 ]
+  [ "$(counts -M 1h)" -eq 41 ]
+  [ "$(counts -n '^conn')" -eq 41 ]
+  [ "$(counts -n nobody)" -eq 0 ]
+  watch -u daemon -- sh -c "\"$self\" ok 2; setpriv --reuid=daemon --clear-groups \"$self\" ok 3"
+  holds_of_events 'map(.user) == ["daemon", "daemon", "daemon"]'
+}
+
+@test "filters: a cgroup and what is below it, a process that is there already" {
+  local mount cgroup
+  mount=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+  cgroup=$mount/sightline-connects-$$
+  mkdir "$cgroup" "$cgroup/below"
+  snoop -q -j -o out.json -c "$cgroup"
+  sh -c 'echo $$ >"$1/below/cgroup.procs"; exec "$2" refused 2' - "$cgroup" "$workloads/connects"
+  "$workloads/connects" refused 3
+  finish INT
+  until_true rmdir "$cgroup/below" "$cgroup"
+  holds_of_events "length == 2 and all(.cgroup == \"/${cgroup##*/}/below\")"
+  check_connects out.json
+  mkfifo go
+  background bash -c 'read -r <go; exec "$1" refused 5' - "$workloads/connects"
+  snoop -j -o out.json -p "$last"
+  echo >go
+  finish
+  [ "$status" -eq 0 ]
+  grep -q '^tcpconnect: all targets have ended$' err
+  holds_of_events "length == 5 and all(.pid == $last)"
+}
+
+@test "strace agrees" {
+  local self=$workloads/connects
+  watch -- strace -f -qq -o trace -e trace=connect sh -c "\"$self\" ok 3; \"$self\" refused 5; \"$self\" v6 2; \"$self\" family; \"$self\" taken"
+  # connect() by port and error, of internet addresses and of those that fail.
+  sed -nE 's/^[0-9]+ +connect\([0-9]+, \{sa_family=AF_(INET6?|UNIX),( sin6?_port=htons\(([0-9]+)\))?.* = (0|-1 ([A-Z]+)).*/\3 \5/p' trace >expected
+  records 'select(.type == "event") | "\(.remote_port // "") \(.error // "")"' out.json >seen
+  [ -s expected ]
+  diff <(sort expected) <(sort seen)
+}
+
+@test "ss agrees" {
+  serve $$ 127.0.0.1
+  mkfifo hold
+  snoop -q -j -o out.json -P "$port"
+  "$workloads/connects" begun 127.0.0.1 "$port" 17 <>hold >said 3>&- 4>&- &
+  last=$!
+  started+=("$last")
+  said_all() { [ "$(wc -l <said)" -eq 17 ]; }
+  until_true said_all
+  ss -tnH state established dst "127.0.0.1:$port" | awk '{ print $3, $4 }' >expected
+  finish INT
+  kill "$last"
+  records 'select(.type == "event") | "\(.local_address):\(.local_port) \(.remote_address):\(.remote_port)"' out.json >seen
+  [ "$(wc -l <expected)" -eq 17 ]
+  diff <(sort expected) <(sort seen)
+}
+
+@test "hostile names: one printable line in the table, exact in JSON" {
+  local name=$'a\x1b[31m;\n \xff'
+  tcpconnect -q -o out.txt -o out.json -o out.folded -- "$workloads/connects" named 127.0.0.1 9 "$name" >said
+  run ! grep -qP '[\x00-\x09\x0b-\x1f\x7f]' out.txt
+  [ "$(grep -c 'refused' out.txt)" -eq 1 ]
+  holds_of_events '.[0].comm_hex == "611b5b33316d3b0a20ff"'
+  [ "$(wc -l <out.folded)" -eq 1 ]
+  grep -qE '; 127|:127\.0\.0\.1:9|;127\.0\.0\.1:9 \[refused\] 1$' out.folded
+}
+
+@test "ancestry and destination, folded" {
+  tcpconnect -q -f -o out.folded -- sh -c '"$1" to 127.0.0.1 9 3; "$1" ok 2; true' - "$workloads/connects" >said
+  grep -qE ';sh;connects;127\.0\.0\.1:9 \[refused\] 3$' out.folded
+  grep -qE ";sh;connects;127\.0\.0\.1:[0-9]+ 2$" out.folded
+}
+
+@test "a row fits 80 columns, has a fixed number of words, and is whole in a pipe" {
+  tcpconnect -q --width 80 -o out.txt -- "$workloads/connects" ok 1 >said
+  fits() { ! LC_ALL=C.UTF-8 grep -E '.{81}' out.txt; }
+  fits
+  awk 'NR == 2 && (NF != 6 || $3 != "ok" || $6 !~ /^127\.0\.0\.1:[0-9]+$/) { exit 1 }' out.txt
+  tcpconnect -q -o out.txt -- "$workloads/connects" v6 1 >said
+  awk 'NR == 2 && (NF != 7 || $7 !~ /^\[::1\]:[0-9]+$/ || $6 !~ /^\[::1\]:[0-9]+$/) { exit 1 }' out.txt
+  tcpconnect -q -t -T --utc --width 80 -o out.txt -- "$workloads/connects" ok 1 >said
+  fits
+}
+
+@test "a workload in other namespaces, and the tool inside of one" {
+  watch -- unshare --pid --net --fork --mount-proc sh -c "ip link set lo up; \"$workloads/connects\" ok 2"
+  same_as_said
+  holds_of_events 'length == 2 and (map(.netns) | unique | length) == 1 and .[0].pid > 2'
+  unshare --pid --fork --mount-proc tcpconnect -q -j -o out.json -- "$workloads/connects" ok 2 >said
+  holds_of_events 'all(.pid > 1 and .pid < 20)'
+  check_connects out.json
+}
+
+@test "kernel memory is at most 8 MiB" {
+  tcpconnect -v -- true 2>&1 >/dev/null | grep -oE 'maps take [0-9.]+ MiB' >memory
+  holds 'mib > 0 && mib <= 8' "mib=$(awk '{ print $3 }' memory)"
+}
