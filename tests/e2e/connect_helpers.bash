@@ -57,7 +57,7 @@ sees() {
 
 same_as_said() {
   records 'select(.type == "event") | "\(.remote_port // 0) \(.errno // 0) \(
-    if .outcome == "ok" then .local_port else 0 end)"' "${1:-out.json}" |
+    if .outcome == "ok" then .local_port else 0 end)"' out.json |
     sort | diff <(sort said) -
 }
 
