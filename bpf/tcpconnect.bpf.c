@@ -184,7 +184,7 @@ static __always_inline void send_ancestors(struct sock *sk,
   ancestry->header.more = 0;
   ancestry->header.rest = 1;
   if (!send_event(ancestry, sizeof(*ancestry))) {
-    ledger_count(LEDGER_text_lost);
+    ledger_count(LEDGER_parents_lost);
   }
 }
 

@@ -57,4 +57,18 @@ std::uint64_t Histogram::percentile(double share) const {
   return 0;
 }
 
+std::vector<Histogram::Power> Histogram::by_power() const {
+  std::vector<Power> powers;
+  for (const auto& [bucket, count] : buckets_) {
+    auto from = std::bit_floor(last_of(bucket));
+    if (from == 1) from = 0;
+    if (powers.empty()) powers.push_back({from, 0});
+    while (powers.back().from != from) {
+      powers.push_back({std::max<std::uint64_t>(powers.back().from * 2, 2), 0});
+    }
+    powers.back().count += count;
+  }
+  return powers;
+}
+
 }  // namespace sightline

@@ -22,6 +22,15 @@ class Histogram {
   // is reached, never above the largest value added; 0 of nothing.
   [[nodiscard]] std::uint64_t percentile(double share) const;
 
+  // How many values are from `from` to below the next power of two; `from` is
+  // one itself, or 0 for 0 and 1. Without gaps from the smallest value to the
+  // largest; nothing of nothing.
+  struct Power {
+    std::uint64_t from = 0;
+    std::uint64_t count = 0;
+  };
+  [[nodiscard]] std::vector<Power> by_power() const;
+
  private:
   using Bucket = std::pair<std::uint32_t, std::uint64_t>;  // which, how many
   static std::uint32_t bucket_of(std::uint64_t value);

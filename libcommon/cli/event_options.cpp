@@ -112,9 +112,10 @@ Status check_event_options(const CommonOptions& common) {
 }
 
 Status check_for_rows(const CommonOptions& common, std::string_view option) {
-  if (common.summary) {
+  if (common.summary || common.histogram) {
     return fail(ErrorKind::usage,
-                fmt::format("{} is for rows, --summary has none", option));
+                fmt::format("{} is for rows, {} has none", option,
+                            common.summary ? "--summary" : "--hist"));
   }
   bool table = std::ranges::any_of(
       output_targets(common), [](const OutputTarget& target) {

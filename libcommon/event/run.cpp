@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/clock.h"
@@ -22,14 +23,21 @@
 namespace sightline::event {
 namespace {
 
-// After a pass over the ring nobody looks at it for so long: at most fifty
-// passes a second, however many events there are.
-constexpr std::uint64_t pause_ns = 20 * ns_per_ms;
 // How long what is incomplete waits for more, at most twice this.
 constexpr std::uint64_t tick_ns = 100 * ns_per_ms;
+// Of records that rows are made of at once.
+constexpr std::size_t portion_bytes = 256U << 10;
 // How long the last events are waited for that were on their way when the
 // programs were detached.
 constexpr std::uint64_t last_events_ns = 100 * ns_per_ms;
+
+// What is on standard output is to be parsed.
+bool is_for_programs(const cli::CommonOptions& common) {
+  return std::ranges::any_of(
+      cli::output_targets(common), [](const cli::OutputTarget& target) {
+        return target.path == "-" && target.format != output::Format::table;
+      });
+}
 
 }  // namespace
 
@@ -92,17 +100,18 @@ Status Run::prepare() {
   source_ = SL_TRY(load(command_ ? command_->pid() : 0));
   note(fmt::format("maps take {} of kernel memory",
                    format_bytes(source_->map_memory())));
-  ring_ = SL_TRY(bpf::Ring::open(
+  reader_ = SL_TRY(Reader::open(
       source_->ring(),
       [this](std::span<const std::byte> record) { assembler_.take(record); }));
   if (auto mount = container::cgroup2_mount()) cgroups_.emplace(*mount);
-  return session_.watch_paced(ring_->fd(), pause_ns, [this] { return pump(); });
+  return session_.watch(reader_->fd(), [this] { return pump(); });
 }
 
 Status Run::start() {
   context_->start_ns = monotonic_ns();
   context_->origin.start_realtime_ns = realtime_ns();
   SL_CHECK(source_->start());
+  SL_CHECK(reader_->start());
   auto keep = cli::default_keep(cli::read_system_facts());
   // A file that is replaced keeps its owner and mode.
   if (outputs_->replaces_files()) {
@@ -117,6 +126,11 @@ Status Run::start() {
 
 void Run::banner() const {
   if (settings_.common.quiet) return;
+  if (command_ && is_for_programs(settings_.common)) {
+    cli::say(
+        "hint: the command writes to standard output too; -o FILE keeps them "
+        "apart\n");
+  }
   auto duration = settings_.common.duration_ns;
   auto until = duration ? " for " + format_duration(*duration)
                         : std::string(command_ ? " until the command ends"
@@ -125,18 +139,23 @@ void Run::banner() const {
 }
 
 Status Run::pump() {
-  SL_CHECK(ring_->consume());
-  SL_CHECK(outputs_->flush());
+  auto until = monotonic_ns() + tick_ns;
+  do {
+    SL_CHECK(reader_->read(portion_bytes));
+    SL_CHECK(outputs_->flush());
+  } while (!reader_->empty() && monotonic_ns() < until);
   if (outputs_->readers_gone()) session_.end(cli::EndReason::reader_gone);
   return {};
 }
 
 Status Run::tick() {
   forget_ended_targets();
-  SL_CHECK(ring_->consume());
+  SL_CHECK(pump());
+  // What seems to be missing may still be in there.
+  if (!reader_->empty()) return {};
   assembler_.settle();
   settle();
-  return pump();
+  return outputs_->flush();
 }
 
 // Before their numbers are given to others, and once.
@@ -209,6 +228,13 @@ cli::SessionSettings Run::session_settings() const {
 }
 
 Result<int> Run::run() {
+  auto status = trace();
+  if (status) return status;
+  return cli::outlive_failure(settings_.tool, command_,
+                              std::move(status.error()));
+}
+
+Result<int> Run::trace() {
   SL_CHECK(start());
   banner();
   if (command_) {
@@ -230,7 +256,8 @@ Status Run::drain() {
   for (;;) {
     auto ledger = SL_TRY(ledger_now());
     auto open = SL_TRY(pending());
-    if (ledger[LEDGER_unaccounted] <= open || monotonic_ns() >= until) break;
+    bool complete = ledger[LEDGER_unaccounted] <= open;
+    if (reader_->empty() && (complete || monotonic_ns() >= until)) break;
     ::sched_yield();
   }
   for (int pass = 0; pass < 2; ++pass) {
@@ -254,7 +281,7 @@ Result<int> Run::finish(const cli::End& end) {
     if (limit && lost > *limit) status = cli::status_loss;
   }
   if (!command_) return status;
-  auto of_command = SL_TRY(cli::end_command(*command_, end));
+  auto of_command = SL_TRY(cli::end_command(settings_.tool, *command_, end));
   return of_command != 0 ? of_command : status;
 }
 

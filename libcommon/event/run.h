@@ -6,19 +6,20 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "bpf/loss_ledger.h"
-#include "bpf/ring.h"
 #include "cli/command.h"
 #include "cli/document.h"
 #include "cli/session.h"
 #include "container/cgroup.h"
 #include "event/assembler.h"
 #include "event/outputs.h"
+#include "event/reader.h"
 
 namespace sightline::event {
 
@@ -130,6 +131,7 @@ class Run {
   Status watch_targets();
   Status prepare();
   Status start();
+  Result<int> trace();
   void banner() const;
   Status pump();
   Status tick();
@@ -148,7 +150,7 @@ class Run {
   std::optional<cli::Command> command_;
   Source* source_ = nullptr;
   OutputSet* outputs_ = nullptr;
-  std::optional<bpf::Ring> ring_;
+  std::unique_ptr<Reader> reader_;
   std::optional<container::CgroupNames> cgroups_;
   Assembler assembler_;
   bpf::Ledger mark_ledger_;  // at the end of the last interval

@@ -22,7 +22,7 @@ watch() {
   status=0
   tcpconnect -q -j -o out.json "$@" >said 2>err 3>&- || status=$?
   cat err
-  check_connects out.json event_ring_full attempts_full recursion text_lost \
+  check_connects out.json event_ring_full attempts_full recursion parents_lost \
     exit_missing start_unseen target_table_full
 }
 

@@ -38,6 +38,7 @@ enum class Outcome {
   pending,  // still, at the end of the measurement
   unknown,  // it ended, but nothing told how
 };
+inline constexpr std::size_t outcomes = 10;
 
 // All bytes as the kernel has them; nothing is escaped.
 struct Connect {

@@ -118,6 +118,53 @@ Json ancestor_records(const Connect& connect) {
   return ancestors;
 }
 
+Json outcome_counts(const Total& total) {
+  auto counts = Json::object();
+  for (std::size_t i = 0; i < outcomes; ++i) {
+    counts[std::string(outcome_name(static_cast<Outcome>(i)))] =
+        total.by_outcome[i];
+  }
+  return counts;
+}
+
+Json total_records(const Summary& summary) {
+  auto records = Json::array();
+  for (const auto& [name, total] : summary.by_destination.ranked()) {
+    Json record;
+    put_text(record, "destination", name);
+    record["attempts"] = total->count;
+    record["failed"] = total->failed();
+    record["outcomes"] = outcome_counts(*total);
+    record["retransmits"] = total->retransmits;
+    for (int share : {50, 90, 99}) {
+      auto key = "latency_p" + std::to_string(share) + "_ns";
+      if (total->latencies_ns.count() > 0) {
+        record[key] = total->latencies_ns.percentile(share);
+      } else {
+        put_absent(record, key, "no connection was established");
+      }
+    }
+    records.push_back(std::move(record));
+  }
+  return records;
+}
+
+Json histogram_records(const Summary& summary) {
+  auto records = Json::array();
+  for (std::size_t i = 0; i < outcomes; ++i) {
+    const auto& latencies = summary.latencies_ns[i];
+    if (latencies.count() == 0) continue;
+    auto buckets = Json::array();
+    for (const auto& [from, count] : latencies.by_power()) {
+      buckets.push_back({{"from_ns", from}, {"count", count}});
+    }
+    records.push_back({{"outcome", outcome_name(static_cast<Outcome>(i))},
+                       {"count", latencies.count()},
+                       {"buckets", std::move(buckets)}});
+  }
+  return records;
+}
+
 class JsonView : public View {
  public:
   explicit JsonView(const Setup& setup) : setup_(setup) {}
@@ -149,6 +196,7 @@ class JsonView : public View {
       Json record{{"type", "interval"}, {"index", intervals_++}};
       record["snapshot"] = report.kind == event::ReportKind::snapshot;
       put_closing(record, report);
+      if (report.summary != nullptr) put_summary(record, *report.summary);
       text += to_line(record);
     }
     if (!ends) return text;
@@ -198,6 +246,14 @@ class JsonView : public View {
     record["pending"] = report.counts.pending;
     record["ledger"] =
         bpf::ledger_record(report.ledger, bpf::LedgerScope::events);
+  }
+
+  void put_summary(Json& record, const Summary& summary) const {
+    const auto& common = setup_.options.common;
+    if (common.summary) record["by_destination"] = total_records(summary);
+    if (common.histogram) {
+      record["latency_histograms"] = histogram_records(summary);
+    }
   }
 
   const Setup& setup_;

@@ -81,14 +81,9 @@ void add_content_options(cli::OptionTable& table, Options& options) {
 
 Status check_content(const Options& options) {
   const auto& common = options.common;
-  const std::pair<bool, const char*> rows[] = {
-      {options.ancestry, "--ancestry"},
-      {common.wall_clock, "--time"},
-      {common.since_start, "--timestamp"}};
-  for (const auto& [given, name] : rows) {
-    if (!given || !options.only_reports()) continue;
+  if (options.ancestry && options.only_reports()) {
     return fail(ErrorKind::usage,
-                fmt::format("{} is for rows, {} has none", name,
+                fmt::format("--ancestry is for rows, {} has none",
                             common.summary ? "--summary" : "--hist"));
   }
   if (options.ipv4_only && options.ipv6_only) {

@@ -2,13 +2,16 @@
 // What the views show: rows as they come, and reports of a stretch of time.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
 
+#include "base/histogram.h"
 #include "connect.h"
 #include "event/outputs.h"
 #include "event/run.h"
+#include "event/tally.h"
 #include "options.h"
 
 namespace sightline::tcpconnect {
@@ -41,8 +44,31 @@ class FoldedConnects {
   event::FoldedCounts counts_;
 };
 
+// What became of all attempts of one destination, or of all there are.
+struct Total {
+  std::uint64_t count = 0;
+  std::array<std::uint64_t, outcomes> by_outcome = {};
+  std::uint64_t retransmits = 0;
+  Histogram latencies_ns = {};  // of connections
+
+  void add(const Connect& connect);
+  void add(const Total& other);
+  [[nodiscard]] std::uint64_t failed() const;
+};
+
+// Totals of --summary and --hist.
+struct Summary {
+  Total all = {};
+  event::Tally<Total> by_destination = event::Tally<Total>();
+  std::array<Histogram, outcomes> latencies_ns = {};  // by outcome
+
+  void add(const Connect& connect);
+  void clear() { *this = Summary(); }
+};
+
 struct Report : event::Stretch {
   Counts counts = {};
+  const Summary* summary = nullptr;  // with --summary or --hist
   const FoldedConnects* folded = nullptr;
 };
 
@@ -59,6 +85,8 @@ class View {
 
 std::unique_ptr<View> make_table_view(const Setup& setup,
                                       const event::ViewSettings& settings);
+std::unique_ptr<View> make_summary_view(const Setup& setup,
+                                        const event::ViewSettings& settings);
 std::unique_ptr<View> make_json_view(const Setup& setup);
 std::unique_ptr<View> make_folded_view();
 

@@ -33,7 +33,8 @@ std::unique_ptr<View> view_for(const Setup& setup,
     case output::Format::folded:
       return make_folded_view();
     default:
-      return make_table_view(setup, settings);
+      return setup.options.only_reports() ? make_summary_view(setup, settings)
+                                          : make_table_view(setup, settings);
   }
 }
 
@@ -92,8 +93,11 @@ void Snoop::judge(const Connect& connect) {
   ++(connect.outcome == Outcome::ok        ? counts_.established
      : connect.outcome == Outcome::pending ? counts_.pending
                                            : counts_.failed);
-  folded_.add(connect);
-  if (options_.only_reports()) return;
+  if (outputs_->writes(output::Format::folded)) folded_.add(connect);
+  if (options_.only_reports()) {
+    summary_.add(connect);
+    return;
+  }
   outputs_->add([&](View& view) { return view.row(connect); });
 }
 
@@ -132,10 +136,12 @@ void Snoop::end_attempt(Connect& connect) {
 }
 
 Status Snoop::show(const event::Stretch& stretch) {
-  Report report{stretch, counts_, &folded_};
+  const auto* summary = options_.only_reports() ? &summary_ : nullptr;
+  Report report{stretch, counts_, summary, &folded_};
   auto shown = outputs_->show(report);
   if (stretch.kind == event::ReportKind::interval) {
     counts_ = {};
+    summary_.clear();
     folded_.clear();
   }
   return shown;

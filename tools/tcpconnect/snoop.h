@@ -41,6 +41,7 @@ class Snoop : public event::Run {
   Setup setup_;
   std::optional<Tracing> tracing_;
   std::optional<event::Outputs<View>> outputs_;
+  Summary summary_;
   FoldedConnects folded_;
   Counts counts_;  // since the end of the last interval
   // Since the start.

@@ -106,13 +106,13 @@ class TableView : public View {
 
   std::string report(const Report& report) override {
     auto text = fmt::format(
-        "\n{}: {} attempt{}, {} failed, {} pending; lost: {}; partial: {}",
+        "{}: {} attempt{}, {} failed, {} pending; lost: {}; partial: {}",
         format_duration(report.length_ns()), format_count(report.counts.all()),
         report.counts.all() == 1 ? "" : "s", format_count(report.counts.failed),
         format_count(report.counts.pending),
         bpf::describe(report.ledger, bpf::LossClass::lost),
         bpf::describe(report.ledger, bpf::LossClass::partial));
-    return (width_ > 0 ? truncate(text, width_) : text) + "\n";
+    return event::closing(text, width_);
   }
 
  private:

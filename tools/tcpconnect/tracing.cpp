@@ -135,8 +135,19 @@ Status Tracing::start() {
 int Tracing::ring() const { return bpf::fd_of(skeleton_->maps.events); }
 
 Result<bpf::Ledger> Tracing::ledger() const {
-  return bpf::sum(
-      SL_TRY(bpf::read_ledgers(bpf::fd_of(skeleton_->maps.ledger))));
+  auto ledger =
+      bpf::sum(SL_TRY(bpf::read_ledgers(bpf::fd_of(skeleton_->maps.ledger))));
+  ledger[LEDGER_target_table_full] += bpf::forks_missed(*skeleton_);
+  // Of a program on the way of many calls nobody knows which one it missed.
+  const auto& programs = skeleton_->progs;
+  for (const auto* program :
+       {programs.on_return, programs.after_connect,
+        programs.after_compat_connect, programs.after_compat_socketcall,
+        programs.after_connect_file, programs.after_fast_open}) {
+    if (bpf::fd_of(program) < 0) continue;
+    ledger[LEDGER_failures_missed] += bpf::recursion_misses(*program);
+  }
+  return ledger;
 }
 
 Result<std::vector<connect_record>> Tracing::open_attempts() const {
@@ -152,6 +163,9 @@ Result<std::vector<connect_record>> Tracing::open_attempts() const {
 }
 
 void Tracing::forget(int pid) {
+  // What is followed the kernel half forgets itself, and may have chosen the
+  // next of that number.
+  if (filters_.follow_children) return;
   bpf::erase(skeleton_->maps.targets,
              std::uint64_t{static_cast<unsigned>(pid)});
 }

@@ -57,5 +57,10 @@ TEST(Check, StopsAtTheFirstFailure) {
   EXPECT_EQ(steps, 1);
 }
 
+TEST(ErrorName, IsTheConstantOrTheNumber) {
+  EXPECT_EQ(error_name(ENOENT), "ENOENT");
+  EXPECT_EQ(error_name(99999), "99999");
+}
+
 }  // namespace
 }  // namespace sightline

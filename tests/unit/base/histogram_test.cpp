@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 namespace sightline {
 namespace {
@@ -11,6 +13,26 @@ namespace {
 TEST(Histogram, OfNothingIsZero) {
   EXPECT_EQ(Histogram().percentile(50), 0U);
   EXPECT_EQ(Histogram().count(), 0U);
+}
+
+TEST(Histogram, PowersOfTwoWithoutGaps) {
+  EXPECT_TRUE(Histogram().by_power().empty());
+  Histogram histogram;
+  for (std::uint64_t value : {0, 1, 2, 3, 9, 16, 31, 32}) histogram.add(value);
+  const std::vector<std::pair<std::uint64_t, std::uint64_t>> expected{
+      {0, 2}, {2, 2}, {4, 0}, {8, 1}, {16, 2}, {32, 1}};
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> powers;
+  for (const auto& power : histogram.by_power()) {
+    powers.emplace_back(power.from, power.count);
+  }
+  EXPECT_EQ(powers, expected);
+}
+
+TEST(Histogram, TheLargestValueHasAPower) {
+  Histogram histogram;
+  histogram.add(~0ULL);
+  ASSERT_EQ(histogram.by_power().size(), 1U);
+  EXPECT_EQ(histogram.by_power()[0].from, 1ULL << 63);
 }
 
 TEST(Histogram, SmallValuesAreExact) {

@@ -169,5 +169,10 @@ TEST(Percent, IsNothingOfNothing) {
   EXPECT_EQ(percent(5, 0), 0);
 }
 
+TEST(FormatDurationWord, HasNoBlank) {
+  EXPECT_EQ(format_duration_word(812), "812ns");
+  EXPECT_EQ(format_duration_word(200 * ns_per_second), "3m20s");
+}
+
 }  // namespace
 }  // namespace sightline
