@@ -28,7 +28,8 @@
 //   shut ADDRESS PORT COUNT          ... and shut down
 //   named ADDRESS PORT NAME          under that name
 //   serve ADDRESS PORT               listens until input; prints the port
-//   storm COUNT WORKERS              prints the nanoseconds
+//   storm COUNT WORKERS              each with a byte both ways; prints the
+//                                    nanoseconds
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -420,6 +421,15 @@ static int begin_all(const char* how, struct target to, int count) {
   return 0;
 }
 
+// A question and its answer, of a byte each.
+static void exchange(int fd, int peer) {
+  char byte = 0;
+  if (write(fd, &byte, 1) != 1 || read(peer, &byte, 1) != 1 ||
+      write(peer, &byte, 1) != 1 || read(fd, &byte, 1) != 1) {
+    give_up("exchange");
+  }
+}
+
 static void connect_often(const struct target* to, int listener, int count) {
   struct linger now = {.l_onoff = 1};  // without TIME_WAIT
   for (int i = 0; i < count; ++i) {
@@ -427,6 +437,7 @@ static void connect_often(const struct target* to, int listener, int count) {
     int error = try(fd, to);
     if (error != 0) exit(error);
     int peer = accept(listener, NULL, NULL);
+    exchange(fd, peer);
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     close(fd);
     close(peer);
