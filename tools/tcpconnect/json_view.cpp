@@ -47,32 +47,41 @@ void put_outcome(Json& record, const Connect& connect) {
   record["retransmits"] = connect.retransmits;
 }
 
-void put_endpoint(Json& record, const std::string& side,
-                  const Endpoint& endpoint) {
-  record[side + "_address"] = address_text(endpoint.address);
-  record[side + "_port"] = endpoint.port;
+// The keys of one end.
+struct EndKeys {
+  const char* address;
+  const char* port;
+};
+constexpr EndKeys remote_keys{"remote_address", "remote_port"};
+constexpr EndKeys asked_keys{"asked_address", "asked_port"};
+
+void put_endpoint(Json& record, const EndKeys& keys, const Endpoint& endpoint) {
+  record[keys.address] = address_text(endpoint.address);
+  record[keys.port] = endpoint.port;
 }
 
-void put_no_endpoint(Json& record, const std::string& side,
+void put_no_endpoint(Json& record, const EndKeys& keys,
                      std::string_view reason) {
-  put_absent(record, side + "_address", reason);
-  put_absent(record, side + "_port", reason);
+  put_absent(record, keys.address, reason);
+  put_absent(record, keys.port, reason);
+}
+
+std::string why_no_remote(const Connect& connect) {
+  return connect.asked_family == 0
+             ? "it could not be read"
+             : "of address family " + std::to_string(connect.asked_family);
 }
 
 void put_remote(Json& record, const Connect& connect) {
   if (connect.remote) {
-    put_endpoint(record, "remote", *connect.remote);
+    put_endpoint(record, remote_keys, *connect.remote);
   } else {
-    put_no_endpoint(
-        record, "remote",
-        connect.asked_family == 0
-            ? "it could not be read"
-            : "of address family " + std::to_string(connect.asked_family));
+    put_no_endpoint(record, remote_keys, why_no_remote(connect));
   }
   if (connect.asked) {
-    put_endpoint(record, "asked", *connect.asked);
+    put_endpoint(record, asked_keys, *connect.asked);
   } else {
-    put_no_endpoint(record, "asked", "not known to be another");
+    put_no_endpoint(record, asked_keys, "not known to be another");
   }
   if (connect.name) {
     put_text(record, "remote_name", *connect.name);
