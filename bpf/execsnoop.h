@@ -50,12 +50,6 @@ struct exec_times {
   __u64 stime;
 };
 
-// One link of the chain of parents.
-struct exec_ancestor {
-  __u32 pid;
-  char comm[EXEC_NAME_SIZE];
-};
-
 // The text behind it is, in this order: the components of the path of the
 // executable and of the working directory, from the last to the first, each
 // with a NUL; the file as it was given; the interpreter; the ancestors, parent

@@ -11,13 +11,11 @@
 
 #include <stdbool.h>
 
+#include "ancestry.h"
 #include "count.h"
 #include "execsnoop.h"
 #include "path.h"
 #include "task.h"
-
-// Parents that are read.
-#define MOST_ANCESTORS 32
 
 struct exec_text_slot {
   __u32 number;  // in the pool
@@ -133,15 +131,6 @@ __noinline int put_path(__u32 number, __u64 path, __u32 cut) {
   return slot->used - before;
 }
 
-// Number 1 of a PID namespace: what a container was started with, or init.
-static __always_inline bool is_first_process(struct task_struct *task) {
-  struct pid *pid = BPF_CORE_READ(task, thread_pid);
-  struct upid innermost = {};
-  unsigned int level = BPF_CORE_READ(pid, level);
-  bpf_core_read(&innermost, sizeof(innermost), &pid->numbers[level]);
-  return innermost.nr == 1;
-}
-
 // Parent first, up to the first process of the PID namespace.
 __noinline int put_ancestors(__u32 number) {
   struct exec_text_slot *slot = slot_at(number);
@@ -150,11 +139,8 @@ __noinline int put_ancestors(__u32 number) {
   int count = 0;
   if (!slot) return 0;
   for (; count < MOST_ANCESTORS && !is_first_process(at); ++count) {
-    struct exec_ancestor entry = {};
-    at = BPF_CORE_READ(at, real_parent, group_leader);
-    entry.pid = task_pid(at);
-    if (!entry.pid) break;
-    bpf_core_read_str(entry.comm, sizeof(entry.comm), &at->comm);
+    struct event_ancestor entry = {};
+    if (!step_to_parent(&at, &entry)) break;
     bpf_probe_read_kernel(text_end(slot), sizeof(entry), &entry);
     if (!keep(slot, sizeof(entry))) break;
   }

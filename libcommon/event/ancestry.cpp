@@ -5,6 +5,8 @@
 
 #include <ranges>
 
+#include "event/tally.h"
+
 namespace sightline::event {
 
 void put_ancestry(output::FoldedLine& line,
@@ -16,7 +18,9 @@ void put_ancestry(output::FoldedLine& line,
 
 void FoldedCounts::add(output::FoldedLine& line, std::uint64_t count) {
   auto text = line.finish(0);
-  counts_[text.substr(0, text.rfind(' '))] += count;
+  text.erase(text.rfind(' '));
+  bool full = counts_.size() >= most_lines && !counts_.contains(text);
+  counts_[full ? std::string(others) : text] += count;
 }
 
 std::string FoldedCounts::text() const {

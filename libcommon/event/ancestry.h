@@ -21,9 +21,14 @@ struct Ancestor {
 void put_ancestry(output::FoldedLine& line,
                   const std::vector<Ancestor>& ancestors);
 
-// `systemd;sshd;bash;make;cc1plus COUNT`, added up by line. Not thread-safe.
+// `systemd;sshd;bash;make;cc1plus COUNT`, added up by line. Once there are
+// `most_lines`, further ones are counted together, as `[others]`. Not
+// thread-safe.
 class FoldedCounts {
  public:
+  static constexpr std::size_t most_lines = 65536;
+
+  // Finishes the line.
   void add(output::FoldedLine& line, std::uint64_t count);
   // Lines in the order of their text.
   [[nodiscard]] std::string text() const;

@@ -174,7 +174,7 @@ Result<bpf::Ledger> Run::ledger_now() {
   auto ledger = SL_TRY(source_->ledger());
   SL_CHECK(pump());
   count_left_out(ledger);
-  auto known = delivered() + ledger.total(bpf::LossClass::filtered) +
+  auto known = delivered() + held() + ledger.total(bpf::LossClass::filtered) +
                ledger.total(bpf::LossClass::lost);
   auto entered = ledger[LEDGER_entered] + ledger[LEDGER_recursion];
   if (entered > known) ledger[LEDGER_unaccounted] = entered - known;

@@ -120,6 +120,8 @@ class Run {
   // What user space has left out of what came in, and what it has delivered.
   virtual void count_left_out(bpf::Ledger& ledger) const = 0;
   [[nodiscard]] virtual std::uint64_t delivered() const = 0;
+  // Events that user space keeps back for now.
+  [[nodiscard]] virtual std::uint64_t held() const { return 0; }
   // Events that came in and have not ended yet. Fails with errno.
   virtual Result<std::uint64_t> pending() { return 0; }
   // At the end of all: what is still open is shown as it is.

@@ -3,9 +3,7 @@
 
 #include <fmt/format.h>
 
-#include <ranges>
-
-#include "event/tally.h"
+#include "base/error.h"
 #include "output/folded.h"
 
 namespace sightline::execsnoop {
@@ -18,27 +16,14 @@ void FoldedExecs::add(const Exec& exec) {
   }
   if (weight == 0) return;
   output::FoldedLine line;
-  for (const auto& ancestor : exec.ancestors | std::views::reverse) {
-    line.frame(ancestor.comm);
-  }
+  event::put_ancestry(line, exec.ancestors);
   auto name = std::string(command_name(exec));
   if (exec.error != 0) {
     line.frame(exec.comm);
     name += fmt::format(" [{}]", error_name(exec.error));
   }
   line.frame(name);
-  auto text = line.finish(0);
-  text.resize(text.rfind(' '));
-  bool room = counts_.size() < most_lines || counts_.contains(text);
-  counts_[room ? text : std::string(event::others)] += weight;
-}
-
-std::string FoldedExecs::text() const {
-  std::string text;
-  for (const auto& [line, count] : counts_) {
-    text += fmt::format("{} {}\n", line, count);
-  }
-  return text;
+  counts_.add(line, weight);
 }
 
 std::size_t Depths::add(const Exec& exec) {

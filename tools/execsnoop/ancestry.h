@@ -4,17 +4,16 @@
 
 #include <cstdint>
 #include <list>
-#include <map>
 #include <string>
 #include <unordered_map>
 
+#include "event/ancestry.h"
 #include "exec.h"
 
 namespace sightline::execsnoop {
 
-// `systemd;sshd;bash;make;cc1plus COUNT`, added up by line. A failed exec ends
-// in the error: `bash;foo [ENOENT]`. Once there are `most_lines`, further ones
-// are counted together, as `[others]`. Not thread-safe.
+// `systemd;sshd;bash;make;cc1plus COUNT`. A failed exec ends in the error:
+// `bash;foo [ENOENT]`. Not thread-safe.
 class FoldedExecs {
  public:
   // Counts execs, or with `cpu_time` microseconds of CPU time, where it is
@@ -22,15 +21,12 @@ class FoldedExecs {
   explicit FoldedExecs(bool cpu_time) : cpu_time_(cpu_time) {}
 
   void add(const Exec& exec);
-  // Lines in the order of their text.
-  [[nodiscard]] std::string text() const;
+  [[nodiscard]] std::string text() const { return counts_.text(); }
   void clear() { counts_.clear(); }
-
-  static constexpr std::size_t most_lines = 65536;
 
  private:
   bool cpu_time_;
-  std::map<std::string, std::uint64_t> counts_;  // without the count
+  event::FoldedCounts counts_;
 };
 
 // How far a row is below another row, by the PIDs of its ancestors. The most

@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <cstring>
 #include <ranges>
-#include <type_traits>
 
+#include "event/record.h"
 #include "execsnoop.h"
 
 namespace sightline::execsnoop {
@@ -17,14 +17,8 @@ namespace {
 
 using Bytes = std::span<const std::byte>;
 
-template <typename T>
-std::optional<T> record_at(Bytes bytes) {
-  static_assert(std::is_trivially_copyable_v<T>);
-  if (bytes.size() < sizeof(T)) return std::nullopt;
-  T record{};
-  std::memcpy(&record, bytes.data(), sizeof(T));
-  return record;
-}
+using event::name_of;
+using event::record_at;
 
 // Takes text from the front, and nothing once a piece is longer than what is
 // left.
@@ -51,11 +45,6 @@ class TextReader {
   std::string_view rest_;
   bool failed_ = false;
 };
-
-template <std::size_t size>
-std::string name_of(const char (&field)[size]) {
-  return {field, ::strnlen(field, size)};
-}
 
 // Strings with a NUL each; the last may lack it.
 std::vector<std::string> split_strings(std::string_view text) {
@@ -135,9 +124,9 @@ void take_env(Exec& exec, const exec_record& record, std::string_view text) {
 
 void take_ancestors(Exec& exec, const exec_record& record, TextReader& text) {
   for (unsigned i = 0; i < record.ancestors; ++i) {
-    auto bytes = text.take(sizeof(exec_ancestor));
+    auto bytes = text.take(sizeof(event_ancestor));
     if (text.failed()) return;
-    exec_ancestor ancestor{};
+    event_ancestor ancestor{};
     std::memcpy(&ancestor, bytes.data(), sizeof(ancestor));
     exec.ancestors.push_back({ancestor.pid, name_of(ancestor.comm)});
   }

@@ -2,7 +2,6 @@
 #include "exec.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace sightline::execsnoop {
 
@@ -25,11 +24,6 @@ Omitted omitted(const Exec& exec) {
 bool lacks_args(const Exec& exec) {
   auto [args, bytes] = omitted(exec);
   return exec.args_cut || args > 0 || bytes > 0;
-}
-
-std::string error_name(int error) {
-  const char* name = ::strerrorname_np(error);
-  return name != nullptr ? name : std::to_string(error);
 }
 
 namespace {

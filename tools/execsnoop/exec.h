@@ -10,12 +10,11 @@
 #include <string_view>
 #include <vector>
 
+#include "event/ancestry.h"
+
 namespace sightline::execsnoop {
 
-struct Ancestor {
-  std::uint32_t pid = 0;
-  std::string comm = {};
-};
+using event::Ancestor;
 
 // CPU time of a process, all its threads together. User and system time are
 // counted at ticks; the kernel, too, uses them only to divide the runtime.
@@ -118,9 +117,6 @@ Omitted omitted(const Exec& exec);
 
 // Not all bytes of the arguments are in `args`.
 bool lacks_args(const Exec& exec);
-
-// ENOENT, or the number of an error without a name.
-std::string error_name(int error);
 
 // CPU time between two readings, divided as the kernel divides it
 // (cputime_adjust, kernel/sched/cputime.c, 6.18).

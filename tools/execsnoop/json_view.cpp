@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/error.h"
 #include "bpf/ledger_json.h"
 #include "command_line.h"
 #include "output/json.h"
@@ -219,10 +220,10 @@ class JsonView : public View {
     for (const auto& record : bpf::loss_records(report.ledger, report.to_ns)) {
       text += to_line(record);
     }
-    bool ends = report.kind == ReportKind::final;
+    bool ends = report.kind == event::ReportKind::final;
     if (!ends || report.summary != nullptr) {
       Json record{{"type", "interval"}, {"index", intervals_++}};
-      record["snapshot"] = report.kind == ReportKind::snapshot;
+      record["snapshot"] = report.kind == event::ReportKind::snapshot;
       put_closing(record, report);
       if (report.summary != nullptr) put_summary(record, *report.summary);
       text += to_line(record);

@@ -3,33 +3,21 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "ancestry.h"
-#include "bpf/loss_ledger.h"
-#include "cli/document.h"
 #include "event/outputs.h"
+#include "event/run.h"
 #include "event/tally.h"
 #include "exec.h"
 #include "options.h"
 
 namespace sightline::execsnoop {
 
-struct Setup {
+struct Setup : event::Context {
+  explicit Setup(const Options& options_) : options(options_) {}
   const Options& options;
-  cli::Origin origin = {};
-  std::uint64_t start_ns = 0;  // CLOCK_MONOTONIC at origin.start_realtime_ns
-  // The path of a cgroup that is known by its id.
-  std::function<std::optional<std::string>(std::uint64_t)> cgroup_path = {};
-
-  // Since the start, as all times are shown.
-  [[nodiscard]] std::uint64_t since_start(std::uint64_t time_ns) const {
-    return time_ns > start_ns ? time_ns - start_ns : 0;
-  }
 };
 
 // Totals of --summary.
@@ -44,24 +32,12 @@ struct Summary {
   void clear() { *this = Summary(); }
 };
 
-enum class ReportKind {
-  interval,
-  snapshot,  // everything so far, on request
-  final,
-};
-
-struct Report {
-  ReportKind kind = ReportKind::final;
-  std::uint64_t from_ns = 0;  // since the start
-  std::uint64_t to_ns = 0;
+struct Report : event::Stretch {
   std::uint64_t succeeded = 0;  // rows, or what would be rows
   std::uint64_t failed = 0;
   std::uint64_t delivered = 0;  // execs, each step of a search counted
-  bpf::Ledger ledger = {};
   const Summary* summary = nullptr;
   const FoldedExecs* folded = nullptr;
-
-  [[nodiscard]] std::uint64_t length_ns() const { return to_ns - from_ns; }
 };
 
 // One output; its text is made of what it is told. A view without a row format

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "command_line.h"

@@ -13,6 +13,7 @@
 #include "bpf/filters.h"
 #include "bpf/loss_ledger.h"
 #include "bpf/object.h"
+#include "event/run.h"
 #include "options.h"
 
 struct execsnoop_bpf;
@@ -20,7 +21,7 @@ struct execsnoop_bpf;
 namespace sightline::execsnoop {
 
 // Move-only; not thread-safe. Everything ends with it.
-class Tracing {
+class Tracing : public event::Source {
  public:
   // Loads the programs; nothing runs yet. `command_pid` is the held command, 0
   // without one.
@@ -28,23 +29,20 @@ class Tracing {
 
   Tracing(Tracing&&) noexcept;
   Tracing& operator=(Tracing&&) noexcept;
-  ~Tracing();
+  ~Tracing() override;
 
-  Status start();
-  // No event comes after this, but for those that are just on their way.
-  void stop() { links_.clear(); }
+  Status start() override;
+  void stop() override { links_.clear(); }
 
-  [[nodiscard]] int ring() const;
-  // What the kernel half has counted. Fails with errno.
-  [[nodiscard]] Result<bpf::Ledger> ledger() const;
+  [[nodiscard]] int ring() const override;
+  [[nodiscard]] Result<bpf::Ledger> ledger() const override;
 
   // A process of -p or --parent has ended; its number may be given to another.
-  void forget(int pid);
+  void forget(int pid) override;
 
   // How failures are seen, for -v.
   [[nodiscard]] std::string_view failures() const;
-  // Kernel memory of all maps, in bytes.
-  [[nodiscard]] std::uint64_t map_memory() const;
+  [[nodiscard]] std::uint64_t map_memory() const override;
 
  private:
   enum class Failures { left_out, function_returns, system_calls };

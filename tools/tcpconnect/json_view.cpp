@@ -2,6 +2,7 @@
 // JSON Lines, schema 1: every key is described in docs/schema.md.
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <unordered_map>
@@ -9,6 +10,7 @@
 
 #include "bpf/ledger_json.h"
 #include "output/json.h"
+#include "output/json_line.h"
 #include "process/users.h"
 #include "report.h"
 
@@ -16,6 +18,7 @@ namespace sightline::tcpconnect {
 namespace {
 
 using output::Json;
+using output::JsonLine;
 using output::put_absent;
 using output::put_text;
 using output::to_line;
@@ -26,44 +29,28 @@ std::string_view family_name(int family) {
   return family == AF_INET6 ? "inet6" : "inet";
 }
 
-void put_outcome(Json& record, const Connect& connect) {
-  record["outcome"] = outcome_name(connect.outcome);
+void put_error(JsonLine& record, const Connect& connect) {
   if (connect.error != 0) {
-    record["errno"] = connect.error;
-    record["error"] = error_name(connect.error);
-  } else {
-    const auto* reason = connect.outcome == Outcome::unknown
-                             ? "its end was not seen"
-                             : "there was none";
-    put_absent(record, "errno", reason);
-    put_absent(record, "error", reason);
+    record.number("errno", connect.error);
+    record.word("error", error_name(connect.error));
+    return;
   }
+  const auto* reason = connect.outcome == Outcome::unknown
+                           ? "its end was not seen"
+                           : "there was none";
+  record.absent("errno", reason).absent("error", reason);
+}
+
+void put_outcome(JsonLine& record, const Connect& connect) {
+  record.word("outcome", outcome_name(connect.outcome));
+  put_error(record, connect);
   if (connect.latency_ns) {
-    record["latency_ns"] = *connect.latency_ns;
+    record.number("latency_ns", *connect.latency_ns);
   } else {
-    put_absent(record, "latency_ns",
-               connect.immediate ? "the call failed at once" : not_seen);
+    record.absent("latency_ns",
+                  connect.immediate ? "the call failed at once" : not_seen);
   }
-  record["retransmits"] = connect.retransmits;
-}
-
-// The keys of one end.
-struct EndKeys {
-  const char* address;
-  const char* port;
-};
-constexpr EndKeys remote_keys{"remote_address", "remote_port"};
-constexpr EndKeys asked_keys{"asked_address", "asked_port"};
-
-void put_endpoint(Json& record, const EndKeys& keys, const Endpoint& endpoint) {
-  record[keys.address] = address_text(endpoint.address);
-  record[keys.port] = endpoint.port;
-}
-
-void put_no_endpoint(Json& record, const EndKeys& keys,
-                     std::string_view reason) {
-  put_absent(record, keys.address, reason);
-  put_absent(record, keys.port, reason);
+  record.number("retransmits", connect.retransmits);
 }
 
 std::string why_no_remote(const Connect& connect) {
@@ -72,49 +59,58 @@ std::string why_no_remote(const Connect& connect) {
              : "of address family " + std::to_string(connect.asked_family);
 }
 
-void put_remote(Json& record, const Connect& connect) {
+void put_remote(JsonLine& record, const Connect& connect) {
   if (connect.remote) {
-    put_endpoint(record, remote_keys, *connect.remote);
+    record.word("remote_address", address_text(connect.remote->address));
+    record.number("remote_port", connect.remote->port);
   } else {
-    put_no_endpoint(record, remote_keys, why_no_remote(connect));
+    auto reason = why_no_remote(connect);
+    record.absent("remote_address", reason).absent("remote_port", reason);
   }
   if (connect.asked) {
-    put_endpoint(record, asked_keys, *connect.asked);
+    record.word("asked_address", address_text(connect.asked->address));
+    record.number("asked_port", connect.asked->port);
   } else {
-    put_no_endpoint(record, asked_keys, "not known to be another");
+    constexpr auto reason = "not known to be another";
+    record.absent("asked_address", reason).absent("asked_port", reason);
   }
   if (connect.name) {
-    put_text(record, "remote_name", *connect.name);
+    record.text("remote_name", *connect.name);
   } else {
-    put_absent(record, "remote_name", "not known");
+    record.absent("remote_name", "not known");
   }
 }
 
-void put_local(Json& record, const Connect& connect) {
-  bool any = connect.local.address != Address{} &&
-             address_text(connect.local.address) != "0.0.0.0";
-  if (any) {
-    record["local_address"] = address_text(connect.local.address);
+// All zeros, also in IPv6.
+bool is_none(const Address& address) {
+  auto from = is_ipv4(address) ? 12 : 0;
+  return std::all_of(address.begin() + from, address.end(),
+                     [](std::uint8_t byte) { return byte == 0; });
+}
+
+void put_local(JsonLine& record, const Connect& connect) {
+  if (!is_none(connect.local.address)) {
+    record.word("local_address", address_text(connect.local.address));
   } else {
-    put_absent(record, "local_address", "none was chosen");
+    record.absent("local_address", "none was chosen");
   }
   if (connect.local.port != 0) {
-    record["local_port"] = connect.local.port;
+    record.number("local_port", connect.local.port);
   } else {
-    put_absent(record, "local_port", "none was chosen by then");
+    record.absent("local_port", "none was chosen by then");
   }
 }
 
-void put_socket(Json& record, const Connect& connect) {
+void put_socket(JsonLine& record, const Connect& connect) {
   put_local(record, connect);
   put_remote(record, connect);
-  record["family"] = family_name(connect.family);
-  record["v4_mapped"] = connect.family == AF_INET6 && connect.remote &&
-                        is_ipv4(connect.remote->address);
-  record["netns"] = output::hex_string(connect.netns);
-  record["fast_open"] = connect.fast_open;
-  record["syn_data"] = connect.syn_data;
-  record["mptcp"] = connect.mptcp;
+  record.word("family", family_name(connect.family));
+  record.boolean("v4_mapped", connect.family == AF_INET6 && connect.remote &&
+                                  is_ipv4(connect.remote->address));
+  record.hex("netns", connect.netns);
+  record.boolean("fast_open", connect.fast_open);
+  record.boolean("syn_data", connect.syn_data);
+  record.boolean("mptcp", connect.mptcp);
 }
 
 Json ancestor_records(const Connect& connect) {
@@ -183,16 +179,16 @@ class JsonView : public View {
   }
 
   std::string row(const Connect& connect) override {
-    Json record{{"type", "event"},
-                {"event", "connect"},
-                {"time_ns", setup_.since_start(connect.time_ns)}};
+    JsonLine record;
+    record.word("type", "event").word("event", "connect");
+    record.number("time_ns", setup_.since_start(connect.time_ns));
     put_process(record, connect);
     put_outcome(record, connect);
     put_socket(record, connect);
     if (setup_.options.needs_ancestry()) {
-      record["ancestors"] = ancestor_records(connect);
+      record.value("ancestors", ancestor_records(connect));
     }
-    return to_line(record);
+    return record.finish();
   }
 
   std::string report(const Report& report) override {
@@ -222,26 +218,24 @@ class JsonView : public View {
     return users_.emplace(uid, process::user_name(uid)).first->second;
   }
 
-  void put_process(Json& record, const Connect& connect) {
+  void put_process(JsonLine& record, const Connect& connect) {
     if (!connect.start_seen) {
       for (const auto* key : {"pid", "tid", "comm", "parent_pid", "parent_comm",
                               "uid", "user", "cgroup_id", "cgroup"}) {
-        put_absent(record, key, not_seen);
+        record.absent(key, not_seen);
       }
       return;
     }
-    record["pid"] = connect.pid;
-    record["tid"] = connect.tid;
-    put_text(record, "comm", connect.comm);
-    record["parent_pid"] = connect.parent;
-    put_text(record, "parent_comm", connect.parent_comm);
-    record["uid"] = connect.uid;
-    put_text(record, "user", user(connect.uid));
-    record["cgroup_id"] = output::hex_string(connect.cgroup);
+    record.number("pid", connect.pid).number("tid", connect.tid);
+    record.text("comm", connect.comm);
+    record.number("parent_pid", connect.parent);
+    record.text("parent_comm", connect.parent_comm);
+    record.number("uid", connect.uid).text("user", user(connect.uid));
+    record.hex("cgroup_id", connect.cgroup);
     if (auto path = setup_.cgroup_path(connect.cgroup)) {
-      put_text(record, "cgroup", *path);
+      record.text("cgroup", *path);
     } else {
-      put_absent(record, "cgroup", "gone before it was looked up");
+      record.absent("cgroup", "gone before it was looked up");
     }
   }
 
