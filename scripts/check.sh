@@ -133,6 +133,7 @@ lane_static() {
   cp tests/kernels/verdicts.sh "$root/lab/"
   cp tests/static/*.sh "$root/lab/checks/"
   install build/tests/workloads/spin_static "$root/lab/bin/spin"
+  install build/tests/workloads/connects "$root/lab/bin/"
   for tool in build/static/bin/*; do
     file -L "$tool" | grep -q 'statically linked' &&
       echo "PASS $tool is static" || echo "FAIL $tool is not static"

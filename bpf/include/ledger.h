@@ -58,7 +58,7 @@
   X(exit_missing, EVENTS, PARTIAL, "ended, but nothing told how")              \
   X(failures_missed, EVENTS, PARTIAL,                                          \
     "calls whose failure may have been missed")                                \
-  X(start_unseen, EVENTS, PARTIAL, "ended, but the start was not seen")          \
+  X(start_unseen, EVENTS, PARTIAL, "ended, but the start was not seen")        \
   X(parents_lost, EVENTS, PARTIAL, "parents whose record found no room")
 
 enum ledger_index {

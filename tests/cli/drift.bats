@@ -13,11 +13,11 @@ setup() {
 }
 
 # The options that a text names, one a line, sorted.
-long_options() { grep -oE -- '--[a-z][a-z-]+' | sort -u; }
-letters() { grep -oE -- '(^| )-[A-Za-z]\b' | tr -d ' -' | sort -u; }
+long_options() { grep -oE -- '--[a-z][a-z0-9-]+' | sort -u; }
+letters() { grep -oE -- '(^| )-[A-Za-z0-9]\b' | tr -d ' -' | sort -u; }
 
 # The lines of --help that list an option, without their explanations.
-listed() { "$1" --help | grep -oE '^  (-[A-Za-z], |    )--[a-z-]+'; }
+listed() { "$1" --help | grep -oE '^  (-[A-Za-z0-9], |    )--[a-z0-9-]+'; }
 
 # The OPTIONS of the page, as a reader sees them: tags only.
 tags() {
@@ -52,8 +52,8 @@ same() { diff <(printf '%s\n' "$1") <(printf '%s\n' "$2"); }
 
 @test "help and zsh completion know the same options" {
   for tool in "${tools[@]}"; do
-    specs=$(sed -nE "s/^  '[^']*'\{-(.)\+?,(--[a-z-]+).*/-\1 \2/p;
-                     s/^  '\*?(--[a-z-]+).*/\1/p" \
+    specs=$(sed -nE "s/^  '[^']*'\{-(.)\+?,(--[a-z0-9-]+).*/-\1 \2/p;
+                     s/^  '\*?(--[a-z0-9-]+).*/\1/p" \
       "$top/completions/zsh/_$tool")
     same "$(listed "$tool" | long_options)" "$(long_options <<<"$specs")"
     same "$(listed "$tool" | letters)" "$(letters <<<"$specs")"
@@ -62,7 +62,7 @@ same() { diff <(printf '%s\n' "$1") <(printf '%s\n' "$2"); }
 
 @test "help and fish completion know the same options" {
   for tool in "${tools[@]}"; do
-    specs=$(sed -nE "s/^complete .*\)'( -s (.))? -l ([a-z-]+) .*/-\2 --\3/p" \
+    specs=$(sed -nE "s/^complete .*\)'( -s (.))? -l ([a-z0-9-]+) .*/-\2 --\3/p" \
       "$top/completions/fish/$tool.fish")
     same "$(listed "$tool" | long_options)" "$(long_options <<<"$specs")"
     same "$(listed "$tool" | letters)" "$(letters <<<"$specs")"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck disable=SC2030,SC2031,SC2034,SC2154 # bats: variables of the helpers
+# shellcheck disable=SC2016,SC2030,SC2031,SC2034,SC2154,SC2317 # bats: variables of the helpers
 # tcpconnect against programs that say themselves how each attempt has ended, on
 # loopback and in networks of the test's own.
 
@@ -175,18 +175,18 @@ teardown() { e2e_teardown; }
       <>hold >said 3>&- 4>&- &
     last=$!
     started+=("$last")
-    [ "$name" = begun ] && lines=3 || lines=1
-    said_all() { [ "$(wc -l <said)" -eq $lines ]; }
+    [ "$name" = begun ] && attempts=3 || attempts=1
+    said_all() { [ "$(wc -l <said)" -eq "$attempts" ]; }
     until_true said_all
     at "$left" ss -tnH state syn-sent dst 10.9.0.2:7001 >open
     finish INT
     kill "$last"
     [ "$status" -eq 0 ]
     check_connects out.json event_ring_full attempts_full exit_missing
-    [ "$(wc -l <open)" -eq $lines ]
+    [ "$(wc -l <open)" -eq "$attempts" ]
     [ "$(events '.outcome == "pending" and .remote_port == 7001
-      and .comm == "connects" and .latency_ns > 0 and .errno == null')" -eq $lines ]
-    [ "$(records 'select(.type == "end").pending' out.json)" -ge $lines ]
+      and .comm == "connects" and .latency_ns > 0 and .errno == null')" -eq "$attempts" ]
+    [ "$(records 'select(.type == "end").pending' out.json)" -ge "$attempts" ]
   done
 }
 
