@@ -23,8 +23,6 @@ const volatile bool filter_parents = false;
 #define NR_EXECVEAT 322
 #define NR_COMPAT_EXECVE 11
 #define NR_COMPAT_EXECVEAT 358
-// include/linux/err.h.
-#define MAX_ERRNO 4095
 
 // In an argument of send_piece(), which can have no more than five.
 #define MORE_FOLLOWS (1U << 31)
@@ -77,10 +75,6 @@ static __always_inline bool was_missed(struct task_struct *task,
                                        __u32 exec_id) {
   struct seen_key key = key_of(task, exec_id);
   return bpf_map_delete_elem(&seen, &key) != 0;
-}
-
-static __always_inline struct task_struct *current_task(void) {
-  return (struct task_struct *)bpf_get_current_task();
 }
 
 // The process itself, or with --parent the one that started it, is chosen.
@@ -295,10 +289,6 @@ static __always_inline int exec_failed(long error) {
   send_record(slot);
   release_text(slot);
   return 0;
-}
-
-static __always_inline bool is_failure(long result) {
-  return result < 0 && result >= -MAX_ERRNO;
 }
 
 // Where functions can be traced, failures cost nothing but themselves. Their

@@ -22,9 +22,7 @@ const volatile __u64 most_latency_ns = ~0ULL;
 // Whoever connects is wanted, so that what began unseen is too.
 const volatile bool everybody = true;
 
-// include/linux/err.h, include/uapi/asm-generic/errno*.h,
-// include/linux/errno.h.
-#define MAX_ERRNO 4095
+// include/uapi/asm-generic/errno*.h, include/linux/errno.h.
 #define EINTR 4
 #define EAGAIN 11
 #define EPIPE 32
@@ -71,10 +69,6 @@ const struct connect_ancestry no_ancestry = {};
 // Attempts that the second program saw instead of the first.
 __u64 seen_late = 0;
 
-static __always_inline struct task_struct *current_task(void) {
-  return (struct task_struct *)bpf_get_current_task();
-}
-
 static __always_inline struct connect_record *attempt_of(struct sock *sk) {
   __u64 key = (__u64)sk;
   return bpf_map_lookup_elem(&attempts, &key);
@@ -99,6 +93,7 @@ static __always_inline bool goes_where_wanted(__u16 port, bool ipv4) {
 
 static __always_inline bool socket_goes_where_wanted(struct sock *sk) {
   __u8 remote[ADDRESS_SIZE];
+  if (!wanted_family && !filter_ports) return true;
   read_remote(remote, sk);
   return goes_where_wanted(remote_port(sk), is_ipv4(remote));
 }
@@ -415,10 +410,6 @@ int BPF_PROG(on_destroy, struct sock *sk) {
   report_unfinished(record, sk);
   forget(sk);
   return 0;
-}
-
-static __always_inline bool is_failure(long result) {
-  return result < 0 && result >= -MAX_ERRNO;
 }
 
 // The attempt goes on, or there is a connection already. No attempt ends with

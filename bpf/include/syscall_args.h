@@ -10,6 +10,13 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
+// include/linux/err.h.
+#define MAX_ERRNO 4095
+
+static __always_inline bool is_failure(long result) {
+  return result < 0 && result >= -MAX_ERRNO;
+}
+
 struct syscall_args {
   __u64 values[5];
   long number;

@@ -25,6 +25,10 @@ static __always_inline __u32 namespaced_number(struct pid *pid) {
   return 0;
 }
 
+static __always_inline struct task_struct *current_task(void) {
+  return (struct task_struct *)bpf_get_current_task();
+}
+
 static __always_inline __u32 task_pid(struct task_struct *task) {
   if (!pid_namespace) return BPF_CORE_READ(task, tgid);
   return namespaced_number(BPF_CORE_READ(task, group_leader, thread_pid));

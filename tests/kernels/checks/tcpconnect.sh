@@ -66,7 +66,8 @@ check_sees_who_connects() {
 
 check_sees_fast_open() {
   allowed=/proc/sys/net/ipv4/tcp_fastopen
-  trap "echo $(cat $allowed) >$allowed" EXIT
+  was=$(cat $allowed)
+  trap 'echo "$was" >$allowed' EXIT
   echo 3 >$allowed
   sees 'fastopen 2' 'fastopen_refused 2' deferred
   holds '(map(select(.fast_open)) | length) == 6
