@@ -82,6 +82,10 @@ std::size_t slips(std::string_view from, std::string_view to) {
   return last[to.size()];
 }
 
+bool is_printable_ascii(unsigned char byte) {
+  return byte >= 0x20 && byte < 0x7f;
+}
+
 }  // namespace
 
 std::size_t utf8_sequence(std::string_view text, std::size_t at) {
@@ -98,6 +102,8 @@ bool is_utf8(std::string_view text) {
 }
 
 std::string printable(std::string_view text) {
+  // Most are, and there may be many.
+  if (std::ranges::all_of(text, is_printable_ascii)) return std::string(text);
   std::string out;
   out.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {

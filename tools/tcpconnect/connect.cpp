@@ -67,10 +67,12 @@ bool is_ipv4(const Address& address) {
 }
 
 std::string address_text(const Address& address) {
+  if (is_ipv4(address)) {
+    return fmt::format("{}.{}.{}.{}", address[12], address[13], address[14],
+                       address[15]);
+  }
   std::array<char, INET6_ADDRSTRLEN> text{};
-  bool ipv4 = is_ipv4(address);
-  ::inet_ntop(ipv4 ? AF_INET : AF_INET6, address.data() + (ipv4 ? 12 : 0),
-              text.data(), text.size());
+  ::inet_ntop(AF_INET6, address.data(), text.data(), text.size());
   return text.data();
 }
 
