@@ -28,6 +28,17 @@ teardown() { e2e_teardown; }
   [ "$output" = "tcpconnect: process $(<child) has ended already (zombie)" ]
 }
 
+@test "without the right to it: one message, one hint, status 3" {
+  install -m 755 "$(command -v tcpconnect)" /tmp/tcpconnect-$$
+  run setpriv --reuid=nobody --clear-groups --inh-caps=-all --bounding-set=-all \
+    /tmp/tcpconnect-$$ -o /dev/null -d 1
+  rm /tmp/tcpconnect-$$
+  echo "$status $output"
+  [ "$status" -eq 3 ]
+  [ "${#lines[@]}" -eq 2 ]
+  [[ ${lines[1]} == hint:* ]]
+}
+
 @test "rows leave as they come, also into a pipe" {
   mkfifo pipe
   exec 7<>pipe
