@@ -136,12 +136,10 @@ static __always_inline void describe_program(struct exec_text_slot *slot,
                                              struct task_struct *task,
                                              struct linux_binprm *bprm) {
   struct exec_record *record = &slot->record;
-  const struct path *exe = &BPF_CORE_READ(task, mm, exe_file)->f_path;
+  struct file *exe = BPF_CORE_READ(task, mm, exe_file);
   const char *file = BPF_CORE_READ(bprm, filename);
   const char *interpreter = BPF_CORE_READ(bprm, interp);
-  record->exe_length = put_path(slot->number, (__u64)exe, EXEC_EXE_CUT);
-  if (is_unlinked(BPF_CORE_READ(exe, dentry))) record->flags |= EXEC_DELETED;
-  if (is_nowhere(exe)) record->flags |= EXEC_NOWHERE | EXEC_DELETED;
+  record->exe_length = put_executable(slot->number, (__u64)&exe->f_path);
   put_working_directory(slot, task);
   record->file_length = put_kernel_string(slot, file);
   if (interpreter != file) {
@@ -188,14 +186,15 @@ __noinline int send_piece(__u32 number, __u32 area, __u64 address, __u32 offset,
 }
 
 // The rest of an area.
-static __always_inline void send_rest(__u32 number, __u32 area, __u64 address,
-                                      __u32 from, __u32 to_and_more) {
+__noinline int send_rest(__u32 number, __u32 area, __u64 address, __u32 from,
+                         __u32 to_and_more) {
   __u32 to = to_and_more & ~MORE_FOLLOWS;
   for (int i = 0; i < EXEC_MOST_ARGS / EXEC_TEXT_SIZE + 1; ++i) {
     if (from >= to) break;
     send_piece(number, area, address, from, to_and_more);
     from += EXEC_TEXT_SIZE;
   }
+  return 0;
 }
 
 static __always_inline __u32 least(__u32 a, __u32 b) { return a < b ? a : b; }

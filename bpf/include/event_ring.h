@@ -22,6 +22,8 @@ struct {
 // no room; the caller counts what that means.
 static __always_inline bool send_event(void *record, __u64 size) {
   __u64 unread = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
-  __u64 flags = unread > EVENT_RING_SIZE / 4 ? BPF_RB_FORCE_WAKEUP : 0;
+  // Not a branch, which doubles what the verifiers of 5.10 and 6.1 follow.
+  __u64 filling = (EVENT_RING_SIZE / 4 - unread) >> 63;
+  __u64 flags = filling * BPF_RB_FORCE_WAKEUP;
   return bpf_ringbuf_output(&events, record, size, flags) == 0;
 }

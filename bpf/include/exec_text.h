@@ -103,15 +103,23 @@ static __always_inline __u32 put_user_bytes(struct exec_text_slot *slot,
   return 0;
 }
 
-// One component. A function of its own: clang puts the turn of a loop with so
-// many ways through it in front of its head, where the verifier calls the step
-// into it a back-edge (check_cfg, kernel/bpf/verifier.c, 6.1).
+// One component; returns whether the walk is at its end, which is not the root
+// where there is no room for more. A function of its own: clang puts the turn
+// of a loop with so many ways through it in front of its head, where the
+// verifier calls the step into it a back-edge (check_cfg,
+// kernel/bpf/verifier.c, 6.1).
 static __noinline bool put_component(struct exec_text_slot *slot,
                                      struct path_walk *walk) {
   const unsigned char *name = step_up(walk);
-  if (!name) return true;
-  return keep(slot, bpf_probe_read_kernel_str(text_end(slot), PATH_NAME_SIZE,
-                                              name)) > 0;
+  if (name) {
+    long size = bpf_probe_read_kernel_str(text_end(slot), PATH_NAME_SIZE, name);
+    if (size <= 0 || slot->used + size > walk->most) {
+      walk->whole = false;
+      return true;
+    }
+    slot->used += size;
+  }
+  return walk->whole;
 }
 
 // The struct path at that address, from the last component to the first. Sets
@@ -121,14 +129,27 @@ __noinline int put_path(__u32 number, __u64 path, __u32 cut) {
   if (!slot) return 0;
   struct path_walk walk = begin_walk((const struct path *)path);
   __u32 before = slot->used;
+  walk.most = bounded(before + EXEC_PATH_SIZE, EXEC_TEXT_SIZE - 1);
   for (int i = 0; i < PATH_MOST_STEPS; ++i) {
-    if (!put_component(slot, &walk)) break;
-    if (walk.whole) return slot->used - before;
-    if (slot->used - before > EXEC_PATH_SIZE - PATH_NAME_SIZE) break;
+    if (put_component(slot, &walk)) break;
   }
-  ledger_count(LEDGER_path_cut);
-  slot->record.flags |= cut;
+  if (!walk.whole) {
+    ledger_count(LEDGER_path_cut);
+    slot->record.flags |= cut;
+  }
   return slot->used - before;
+}
+
+// The real executable.
+__noinline int put_executable(__u32 number, __u64 path) {
+  struct exec_text_slot *slot = slot_at(number);
+  const struct path *exe = (const struct path *)path;
+  if (!slot) return 0;
+  if (is_unlinked(BPF_CORE_READ(exe, dentry))) {
+    slot->record.flags |= EXEC_DELETED;
+  }
+  if (is_nowhere(exe)) slot->record.flags |= EXEC_NOWHERE | EXEC_DELETED;
+  return put_path(number, path, EXEC_EXE_CUT);
 }
 
 // Parent first, up to the first process of the PID namespace.

@@ -45,27 +45,47 @@ static __always_inline __u32 times_sequence(struct signal_struct *signal) {
   return sequence;
 }
 
-static __always_inline void read_all_threads(struct exec_times *times,
-                                             struct signal_struct *signal) {
-  void *head = (void *)signal + bpf_core_field_offset(signal->thread_head);
-  void *node = BPF_CORE_READ(signal, thread_head.next);
-  read_gone(times, signal);
-  for (int i = 0; i < MOST_ENDING_THREADS && node != head; ++i) {
-    struct task_struct *task =
-        node - bpf_core_field_offset(struct task_struct, thread_node);
-    add_thread(times, task);
-    node = BPF_CORE_READ(task, thread_node.next);
+struct thread_walk {
+  struct exec_times times;
+  void *node;  // of the next thread
+  void *head;  // of the list
+};
+
+// One thread; returns whether it was the last. A function of its own for the
+// reason that put_component() has (exec_text.h).
+static __noinline bool add_next(struct thread_walk *walk) {
+  if (walk->node == walk->head) return true;
+  struct task_struct *task =
+      walk->node - bpf_core_field_offset(struct task_struct, thread_node);
+  add_thread(&walk->times, task);
+  walk->node = BPF_CORE_READ(task, thread_node.next);
+  return false;
+}
+
+static __noinline void read_all_threads(struct thread_walk *walk) {
+  for (int i = 0; i < MOST_ENDING_THREADS; ++i) {
+    if (add_next(walk)) break;
   }
+}
+
+// Returns false when a thread went meanwhile.
+static __always_inline bool read_once(struct exec_times *times,
+                                      struct signal_struct *signal) {
+  __u32 before = times_sequence(signal);
+  struct thread_walk walk = {
+      .node = BPF_CORE_READ(signal, thread_head.next),
+      .head = (void *)signal + bpf_core_field_offset(signal->thread_head),
+  };
+  read_gone(&walk.times, signal);
+  read_all_threads(&walk);
+  *times = walk.times;
+  return !(before & 1) && times_sequence(signal) == before;
 }
 
 // Of a process that ends, whose threads end at about the same time: some are
 // gone, some are on their way, and its first one stays until its parent has
-// asked for it. Read again when one of them went meanwhile.
+// asked for it.
 static __always_inline void read_ending(struct exec_times *times,
                                         struct signal_struct *signal) {
-  for (int i = 0; i < 3; ++i) {
-    __u32 before = times_sequence(signal);
-    read_all_threads(times, signal);
-    if (!(before & 1) && times_sequence(signal) == before) break;
-  }
+  if (!read_once(times, signal)) read_once(times, signal);
 }

@@ -18,6 +18,7 @@ struct path_walk {
   struct dentry *dentry;
   struct mount *mount;
   bool whole;  // the root was reached
+  __u32 most;  // for who keeps the names
 };
 
 // The name of the file is gone, or was given to another: as d_path() sees it
