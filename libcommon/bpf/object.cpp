@@ -101,6 +101,20 @@ Result<Link> attach(const bpf_program& program) {
       fmt::format("cannot attach {}", bpf_program__section_name(&program)));
 }
 
+Result<Link> attach_to_function(const bpf_program& program, int file,
+                                std::uint64_t offset, bool at_return) {
+  // The kernel follows the link to the file itself (kern_path).
+  auto path = fmt::format("/proc/self/fd/{}", file);
+  bpf_uprobe_opts options{};
+  options.sz = sizeof(options);
+  options.retprobe = at_return;
+  Link link(bpf_program__attach_uprobe_opts(&program, -1, path.c_str(), offset,
+                                            &options));
+  if (link) return link;
+  return fail_errno(
+      fmt::format("cannot attach {}", bpf_program__section_name(&program)));
+}
+
 bool can_trace_return(const char* function) {
   auto id = libbpf_find_vmlinux_btf_id(function, BPF_TRACE_FEXIT);
   if (id <= 0) return false;
