@@ -10,6 +10,7 @@
 
 #include "bpf/filters.h"
 #include "bpf/loss_ledger.h"
+#include "dns/uretprobe.h"
 #include "getaddrinfo.h"
 #include "getaddrinfo.skel.h"
 
@@ -60,6 +61,7 @@ Result<Lookups> Lookups::open(const std::string& btf_file, Handler handler) {
   bpf::set_max_entries(maps.events, ring_bytes);
   lookups.skeleton_->rodata->pid_namespace = bpf::own_pid_namespace();
   SL_CHECK(bpf::load_skeleton(*lookups.skeleton_));
+  SL_CHECK(check_uretprobes(*lookups.skeleton_->progs.after_getaddrinfo));
   lookups.ring_ = SL_TRY(bpf::Ring::open(
       bpf::fd_of(maps.events), [handler = std::move(handler)](auto record) {
         if (auto lookup = decode_lookup(record)) handler(*lookup);
