@@ -40,15 +40,13 @@ NameCache::Names& NameCache::Table::at(const Key& key) {
   return entries_.front().names;
 }
 
-// A name that came again was known all the time between.
+// A name that comes again, with no other between, was known all the time.
 void NameCache::add(Names& names, std::string_view text, Source source,
                     std::uint64_t time_ns) {
-  auto known = std::ranges::find_if(names, [&](const Known& each) {
-    return each.name.text == text && each.name.source == source;
-  });
-  if (known != names.end()) {
-    known->first_ns = std::min(known->first_ns, time_ns);
-    known->last_ns = std::max(known->last_ns, time_ns);
+  auto newest = std::ranges::max_element(names, {}, &Known::last_ns);
+  if (newest != names.end() && newest->last_ns <= time_ns &&
+      newest->name.text == text && newest->name.source == source) {
+    newest->last_ns = time_ns;
     return;
   }
   if (names.size() == most_names) {

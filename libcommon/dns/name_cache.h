@@ -44,8 +44,9 @@ class NameCache {
   // here: programs keep what they found as long as they like.
   static constexpr std::uint64_t most_age_ns = 3600 * ns_per_second;
 
-  // Of one address: names that came by one after the other.
-  static constexpr std::size_t most_names = 4;
+  // Of one address: names that came by one after the other. Events are read a
+  // while after they happened, and meant is what was known then.
+  static constexpr std::size_t most_names = 8;
 
   explicit NameCache(std::size_t most = default_most)
       : own_(most), any_(most) {}
