@@ -59,7 +59,10 @@ void NameCache::add(Names& names, std::string_view text, Source source,
 
 void NameCache::add_lookup(std::uint32_t pid, const Address& address,
                            std::string_view name, std::uint64_t time_ns) {
-  add(own_.at({.pid = pid, .address = address}), name, Source::lookup, time_ns);
+  if (pid != 0) {
+    add(own_.at({.pid = pid, .address = address}), name, Source::lookup,
+        time_ns);
+  }
   add(any_.at({.address = address}), name, Source::other_lookup, time_ns);
 }
 
@@ -88,8 +91,9 @@ const NameCache::Known* NameCache::newest_before(const Names& names,
 
 std::optional<Name> NameCache::find(std::uint32_t pid, const Address& address,
                                     std::uint64_t time_ns) {
-  for (auto* names : {own_.find({.pid = pid, .address = address}),
-                      any_.find({.address = address})}) {
+  for (auto* names :
+       {pid != 0 ? own_.find({.pid = pid, .address = address}) : nullptr,
+        any_.find({.address = address})}) {
     const auto* known =
         names == nullptr ? nullptr : newest_before(*names, time_ns);
     if (known != nullptr) return known->name;

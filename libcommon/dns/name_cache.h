@@ -51,7 +51,8 @@ class NameCache {
   explicit NameCache(std::size_t most = default_most)
       : own_(most), any_(most) {}
 
-  // getaddrinfo() has given process `pid` the address for that name.
+  // getaddrinfo() has given process `pid` the address for that name; 0 stands
+  // for any process outside our PID namespace.
   void add_lookup(std::uint32_t pid, const Address& address,
                   std::string_view name, std::uint64_t time_ns);
 

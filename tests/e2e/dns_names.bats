@@ -105,7 +105,7 @@ ask() { inside python3 "$server" ask "$@" >count; }
   serve
   open_watch
   look_up db.example
-  [ "$(tr ' ' '\n' <found | sort | xargs)" = "10.1.0.1 10.1.0.2 $asker fd00::1" ]
+  [ "$(tr ' ' '\n' <found | LC_ALL=C sort | xargs)" = "10.1.0.1 10.1.0.2 $asker fd00::1" ]
   for address in 10.1.0.1 10.1.0.2 fd00::1 ::ffff:10.1.0.1; do
     names "$asker" "$address" "db.example getaddrinfo"
     names 1 "$address" "db.example getaddrinfo_other"

@@ -37,6 +37,12 @@ TEST_F(NameCacheTest, WhatAProcessAskedForComesFirst) {
   EXPECT_EQ(find(7, 2, 30), "none");
 }
 
+TEST_F(NameCacheTest, ProcessesOfOtherNamespacesAreNotOne) {
+  cache_.add_lookup(0, address(1), "db", 10);
+  EXPECT_EQ(find(0, 1, 30), "db getaddrinfo_other");
+  EXPECT_EQ(find(7, 1, 30), "db getaddrinfo_other");
+}
+
 TEST_F(NameCacheTest, OfSeveralNamesTheNewestBeforeIsMeant) {
   cache_.add_lookup(7, address(1), "first", 10);
   cache_.add_lookup(7, address(1), "second", 20);
