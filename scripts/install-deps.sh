@@ -14,7 +14,7 @@ declare -A packages=(
   [test]="libgtest-dev bats jq nodejs python3 shellcheck clang-format-19
           clang-tidy-19 clang-19 libclang-rt-19-dev procps util-linux
           libcap2-bin strace zsh fish git linux-perf bpftrace elfutils llvm dwz
-          xz-utils libc6-dbg golang-go debuginfod libdebuginfod1"
+          xz-utils libc6-dbg golang-go debuginfod libdebuginfod1 musl-tools iproute2"
   [bench]="linux-perf bpftrace libbpf-tools golang-go jq python3 procps binutils llvm
             libllvm14 elfutils"
   [heavy]="rustc default-jdk-headless postgresql redis-tools chromium

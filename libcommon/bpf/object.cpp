@@ -110,9 +110,11 @@ Result<Link> attach_to_function(const bpf_program& program, int file,
   options.retprobe = at_return;
   Link link(bpf_program__attach_uprobe_opts(&program, -1, path.c_str(), offset,
                                             &options));
+  int err = errno;
   if (link) return link;
   return fail_errno(
-      fmt::format("cannot attach {}", bpf_program__section_name(&program)));
+      fmt::format("cannot attach {}", bpf_program__section_name(&program)), err,
+      err == EACCES ? "uprobes need CAP_SYS_ADMIN" : "");
 }
 
 bool can_trace_return(const char* function) {

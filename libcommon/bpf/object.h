@@ -80,7 +80,9 @@ Result<Link> attach(const bpf_program& program);
 // Attaches a program to a function of user space, in whatever process calls it:
 // where it begins (uprobe) or returns (uretprobe). `offset` is that of the
 // function in the file, which stays the one that was opened whatever happens to
-// its path. Needs CAP_PERFMON (5.8) or CAP_SYS_ADMIN. Fails with errno.
+// its path. Needs CAP_SYS_ADMIN; from 5.8 on CAP_PERFMON was enough, until 6.16
+// and the stable kernels of that time took it back (perf_uprobe_event_init(),
+// kernel/events/core.c). Fails with errno.
 Result<Link> attach_to_function(const bpf_program& program, int file,
                                 std::uint64_t offset, bool at_return);
 

@@ -47,8 +47,8 @@ class Lookups {
   using Handler = std::function<void(const Lookup&)>;
 
   // Loads the program; the handler runs inside read(). Needs what BPF programs
-  // need, CAP_PERFMON (5.8) or CAP_SYS_ADMIN for uprobes, and CAP_SYS_PTRACE
-  // for the libraries of other users' processes. `btf_file`: see
+  // need, CAP_SYS_ADMIN for uprobes (see bpf::attach_to_function()), and
+  // CAP_SYS_PTRACE for the libraries of other users' processes. `btf_file`: see
   // open_skeleton(). Fails as check_uretprobes() does, too, before any program
   // is touched.
   static Result<Lookups> open(const std::string& btf_file, Handler handler);
@@ -58,8 +58,8 @@ class Lookups {
 
   // Attaches to the libraries that were not there at the last call, and so
   // first of all to those that are; again now and then for containers that were
-  // started since. What cannot be attached to is counted in left_out(). Fails
-  // with errno when /proc cannot be read.
+  // started since. What is not permitted any more, or fails otherwise, counts
+  // in left_out(). Fails with errno when /proc cannot be read.
   Status attach_new();
 
   // To be watched for EPOLLIN, and what is to be done then.

@@ -28,8 +28,7 @@ class Names {
   // Opens both sources: getaddrinfo() (dns/lookups.h) and the answers of name
   // servers (dns/capture.h). Either may fail and the other works; fails, as the
   // first of them does, when both have failed. Needs what the two need, until
-  // it returns: attach_new() goes on needing CAP_BPF, CAP_PERFMON and
-  // CAP_SYS_PTRACE and does less without.
+  // it returns.
   static Result<Names> open(const std::string& btf_file);
 
   // Why a source does not work: none, or one.
@@ -43,7 +42,8 @@ class Names {
   Status read();
 
   // Looks for C libraries that have come since, those of new containers; for
-  // once in a second or so. Fails with errno.
+  // once in a second or so. Does nothing where privileges that uprobes need
+  // were dropped, as describe() then says. Fails with errno.
   Status attach_new();
 
   // Times are CLOCK_MONOTONIC in nanoseconds; see NameCache::find(). The name

@@ -312,6 +312,18 @@ make_root() {
   names "$asker" 10.5.0.1 "own.example getaddrinfo"
 }
 
+@test "uprobes that are not permitted are said, and answers are still seen" {
+  house a
+  serve
+  open_watch setpriv --bounding-set -all,+bpf,+perfmon,+net_raw --inh-caps -all
+  # Some kernels take these for enough.
+  put about
+  [[ $said == "names: answers from port 53; missing: cannot attach uretprobe: "* ||
+    $said == "names: getaddrinfo() of "*"; answers from port 53" ]]
+  ask own.example
+  names 1 10.5.0.1 "own.example answer"
+}
+
 @test "without BPF answers are still seen, and without both nothing is" {
   house a
   serve

@@ -8,24 +8,24 @@
 #include <string.h>
 #include <unistd.h>
 
-static void print_address(const struct sockaddr *address) {
+static void print_address(const struct sockaddr* address) {
   char text[INET6_ADDRSTRLEN];
-  const void *from =
+  const void* from =
       address->sa_family == AF_INET
-          ? (const void *)&((const struct sockaddr_in *)address)->sin_addr
-          : (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr;
+          ? (const void*)&((const struct sockaddr_in*)address)->sin_addr
+          : (const void*)&((const struct sockaddr_in6*)address)->sin6_addr;
   printf(" %s", inet_ntop(address->sa_family, from, text, sizeof(text)));
 }
 
-static void look_up(const char *name, const char *port) {
-  struct addrinfo *list = NULL;
+static void look_up(const char* name, const char* port) {
+  struct addrinfo* list = NULL;
   struct addrinfo hints = {.ai_family = AF_UNSPEC};
   printf("%d", getpid());
   if (getaddrinfo(name, port, &hints, &list)) {
     puts(" failed");
     return;
   }
-  for (const struct addrinfo *at = list; at; at = at->ai_next) {
+  for (const struct addrinfo* at = list; at; at = at->ai_next) {
     if (at->ai_socktype == SOCK_STREAM) print_address(at->ai_addr);
   }
   puts("");
