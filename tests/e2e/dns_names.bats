@@ -300,6 +300,39 @@ make_root() {
   done
 }
 
+# known_of COUNT PID NETWORK TEXT: how many of the addresses NETWORK.0.0 and on
+# are called TEXT-N; none is called anything else.
+known_of() {
+  local i known=0
+  for ((i = 0; i < $1; ++i)); do
+    put find "$2" "$3.$((i / 250)).$((i % 250))"
+    case $said in
+      "$4-$i "*) known=$((known + 1)) ;;
+      unknown) ;;
+      *) echo "$i is called: $said"; return 1 ;;
+    esac
+  done
+  echo "$known"
+}
+
+@test "what nobody reads in time is counted" {
+  for i in {0..1999}; do echo "10.98.$((i / 250)).$((i % 250)) host-$i"; done >>hosts
+  house a
+  open_watch
+  seq -f 'host-%g' 0 1999 | inside "$workloads/lookups" >found
+  asker=$(cut -d' ' -f1 found | head -n 1)
+  inside python3 "$server" flood 6000
+  lookups=$(known_of 2000 "$asker" 10.98 host)
+  answers=$(known_of 6000 1 10.99 flood)
+  put lost
+  echo "lookups $lookups, answers $answers, lost $said"
+  [ "$lookups" -gt 0 ]
+  [ "$answers" -gt 0 ]
+  [ "$lookups" -lt 2000 ]
+  [ "$answers" -lt 6000 ]
+  [ "$said" = "$((2000 - lookups)) $((6000 - answers))" ]
+}
+
 @test "without CAP_NET_RAW getaddrinfo() is still seen, and it is said" {
   house a
   serve

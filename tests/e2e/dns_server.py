@@ -5,9 +5,13 @@ and both versions of IP, which says what stands in the zone: lines
 
     NAME A|AAAA|CNAME VALUE
 
-and nothing else. IPv4 packets carry an option. dns_server.py ask NAME [tcp|6]:
-one question, as a program with a resolver of its own would put it; NAME may hold
-\\xNN. Prints `ready`, or the number of answers."""
+and nothing else. IPv4 packets carry an option. Prints `ready`.
+
+dns_server.py ask NAME [tcp|6]: one question, as a program with a resolver of its
+own would put it; NAME may hold \\xNN. Prints the number of answers.
+
+dns_server.py flood COUNT: answers nobody asked for, `flood-N` for 10.99.N/250.N%250
+with N from 0 on, as fast as it goes."""
 import codecs
 import selectors
 import socket
@@ -110,5 +114,22 @@ def ask(name, way="udp"):
     print(struct.unpack("!H", reply[6:8])[0])
 
 
+def flood(count):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as to, socket.socket(
+            socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        to.bind(("127.0.0.1", 0))
+        sock.bind(("127.0.0.1", 53))
+        for n in range(int(count)):
+            name = wire_name(f"flood-{n}")
+            zone = {name: [("A", f"10.99.{n // 250}.{n % 250}")]}
+            question = bytes(12) + name + b"\0\1\0\1"
+            sock.sendto(reply_to(zone, question), to.getsockname())
+
+
+def main(verb, *rest):
+    verbs = {"ask": ask, "flood": flood}
+    verbs[verb](*rest) if verb in verbs else serve(verb)
+
+
 if __name__ == "__main__":
-    ask(*sys.argv[2:]) if sys.argv[1] == "ask" else serve(sys.argv[1])
+    main(*sys.argv[1:])

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dns/lookups.h"
 
+#include <dlfcn.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstring>
 
@@ -79,6 +83,32 @@ TEST(MayBeCLibrary, GoesByTheName) {
                            "/libc.so.6/x", "/usr/bin/libc", "[vdso]"}) {
     EXPECT_FALSE(may_be_c_library(path)) << path;
   }
+}
+
+// Where the C library that we run with has it, as the linker says.
+std::uint64_t own_getaddrinfo() {
+  auto* library = ::dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD);
+  auto address =
+      reinterpret_cast<std::uint64_t>(::dlsym(library, "getaddrinfo"));
+  auto lines = process::read_maps(static_cast<std::uint32_t>(::getpid()));
+  for (const auto& line : lines.value()) {
+    if (line.start <= address && address < line.end) {
+      return address - line.start + line.file_offset;
+    }
+  }
+  return 0;
+}
+
+TEST(Libraries, FindsOursOnceAndWhereItsFunctionIs) {
+  Libraries libraries;
+  auto found = libraries.find_new();
+  ASSERT_TRUE(found);
+  auto offset = own_getaddrinfo();
+  EXPECT_NE(offset, 0U);
+  EXPECT_EQ(std::ranges::count(*found, offset, &Library::getaddrinfo), 1);
+  auto again = libraries.find_new();
+  ASSERT_TRUE(again);
+  EXPECT_EQ(std::ranges::count(*again, offset, &Library::getaddrinfo), 0);
 }
 
 int returns() { return 0; }
