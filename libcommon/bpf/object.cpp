@@ -117,6 +117,22 @@ Result<Link> attach(const bpf_program& program) {
       fmt::format("cannot attach {}", bpf_program__section_name(&program)));
 }
 
+Result<Link> attach_to_function(const bpf_program& program, int file,
+                                std::uint64_t offset, bool at_return) {
+  // The kernel follows the link to the file itself (kern_path).
+  auto path = fmt::format("/proc/self/fd/{}", file);
+  bpf_uprobe_opts options{};
+  options.sz = sizeof(options);
+  options.retprobe = at_return;
+  Link link(bpf_program__attach_uprobe_opts(&program, -1, path.c_str(), offset,
+                                            &options));
+  int err = errno;
+  if (link) return link;
+  return fail_errno(
+      fmt::format("cannot attach {}", bpf_program__section_name(&program)), err,
+      err == EACCES ? "uprobes need CAP_SYS_ADMIN" : "");
+}
+
 bool can_trace_return(const char* function) {
   auto id = libbpf_find_vmlinux_btf_id(function, BPF_TRACE_FEXIT);
   if (id <= 0) return false;

@@ -94,6 +94,15 @@ Result<std::vector<V>> read_all(const bpf_map* map) {
 // Attaches a program by what its section says (raw tracepoints and the like).
 Result<Link> attach(const bpf_program& program);
 
+// Attaches a program to a function of user space, in whatever process calls it:
+// where it begins (uprobe) or returns (uretprobe). `offset` is that of the
+// function in the file, which stays the one that was opened whatever happens to
+// its path. Needs CAP_SYS_ADMIN; from 5.8 on CAP_PERFMON was enough, until 6.16
+// and the stable kernels of that time took it back (perf_uprobe_event_init(),
+// kernel/events/core.c). Fails with errno.
+Result<Link> attach_to_function(const bpf_program& program, int file,
+                                std::uint64_t offset, bool at_return);
+
 // Whether this kernel lets programs run when that function of its own returns
 // (fexit): it has BTF for it and takes a program that does nothing there. Some
 // kernels have no function tracing, or refuse it.

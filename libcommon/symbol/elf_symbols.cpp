@@ -121,6 +121,33 @@ struct Table {
   const Section* section;
 };
 
+// Shows each symbol of a table, in chunks that are not kept.
+template <typename Sym, typename Visit>
+Reason scan_symbols(const Table& table, Visit&& visit) {
+  if (table.section->entry_size != sizeof(Sym)) return Reason::corrupt;
+  std::vector<Sym> chunk(chunk_size / sizeof(Sym));
+  const std::uint64_t count =
+      std::min(table.section->file_size / sizeof(Sym), max_symbols);
+  for (std::uint64_t at = 0; at < count;) {
+    const std::size_t want = std::min<std::uint64_t>(chunk.size(), count - at);
+    const std::span into(reinterpret_cast<char*>(chunk.data()),
+                         want * sizeof(Sym));
+    const std::size_t got =
+        table.file->read_at(table.section->offset + at * sizeof(Sym), into) /
+        sizeof(Sym);
+    for (std::size_t i = 0; i < got; ++i) visit(widen(chunk[i]));
+    if (got < want) break;
+    at += got;
+  }
+  return Reason::none;
+}
+
+template <typename Visit>
+Reason visit_symbols(const Table& table, Visit&& visit) {
+  return table.file->is_64bit() ? scan_symbols<Elf64_Sym>(table, visit)
+                                : scan_symbols<Elf32_Sym>(table, visit);
+}
+
 // Some symbol tables, as if they were one, against one list of addresses.
 //
 // Which of two symbols is better does not depend on the address, so the search
@@ -139,15 +166,14 @@ class TableSearch {
     if (table.section->link >= sections.size()) return Reason::corrupt;
     table_ = table;
     names_.emplace_back(*table.file, sections[table.section->link]);
-    return table.file->is_64bit() ? scan<Elf64_Sym>() : scan<Elf32_Sym>();
+    return visit_symbols(table,
+                         [this](const RawSymbol& each) { consider(each); });
   }
 
   // Writes down what won.
   void collect(std::span<ElfSymbol*> out);
 
  private:
-  template <typename Sym>
-  Reason scan();
   void consider(const RawSymbol& symbol);
   [[nodiscard]] bool names_code(const RawSymbol& symbol) const;
   [[nodiscard]] std::uint64_t end_of(const RawSymbol& symbol) const;
@@ -166,26 +192,6 @@ class TableSearch {
   std::vector<NameReader> names_;
   unsigned alias_reads_ = 0;
 };
-
-template <typename Sym>
-Reason TableSearch::scan() {
-  if (table_.section->entry_size != sizeof(Sym)) return Reason::corrupt;
-  std::vector<Sym> chunk(chunk_size / sizeof(Sym));
-  const std::uint64_t count =
-      std::min(table_.section->file_size / sizeof(Sym), max_symbols);
-  for (std::uint64_t at = 0; at < count;) {
-    const std::size_t want = std::min<std::uint64_t>(chunk.size(), count - at);
-    const std::span into(reinterpret_cast<char*>(chunk.data()),
-                         want * sizeof(Sym));
-    const std::size_t got =
-        table_.file->read_at(table_.section->offset + at * sizeof(Sym), into) /
-        sizeof(Sym);
-    for (std::size_t i = 0; i < got; ++i) consider(widen(chunk[i]));
-    if (got < want) break;
-    at += got;
-  }
-  return Reason::none;
-}
 
 void TableSearch::consider(const RawSymbol& symbol) {
   if (!names_code(symbol)) return;
@@ -376,6 +382,25 @@ Reason name_symbols(const ElfFile& file,
                     std::span<ElfSymbol> out) {
   const std::array files = {&file};
   return name_symbols(files, addresses, out);
+}
+
+std::optional<std::uint64_t> find_exported(const ElfFile& file,
+                                           std::string_view name) {
+  const auto& sections = file.sections();
+  const Section* const exported = file.find_section(SHT_DYNSYM);
+  if (exported == nullptr || exported->link >= sections.size()) return {};
+  NameReader names(file, sections[exported->link]);
+  std::optional<std::uint64_t> address;
+  visit_symbols({&file, exported}, [&](const RawSymbol& symbol) {
+    const bool is_function =
+        symbol.type == STT_FUNC && symbol.section != SHN_UNDEF;
+    if (address || !is_function) return;
+    // One byte more, so that a longer name is told apart.
+    if (names.read(symbol.name, name.size() + 1) == name) {
+      address = symbol.value;
+    }
+  });
+  return address;
 }
 
 bool all_named(std::span<const ElfSymbol> symbols) {

@@ -5,8 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "symbol/elf_file.h"
 #include "symbol/reason.h"
@@ -54,6 +56,13 @@ Reason name_symbols(const ElfFile& file,
 Reason name_symbols(std::span<const ElfFile* const> files,
                     std::span<const std::uint64_t> addresses,
                     std::span<ElfSymbol> out);
+
+// Where a function lies that the file exports by that name (.dynsym), as a
+// virtual address of the file: the way back, for who attaches to it. Of several
+// versions of one name the first in the table. Cost: one read of the table, and
+// a chunk of names for each symbol at worst. Thread-safe.
+std::optional<std::uint64_t> find_exported(const ElfFile& file,
+                                           std::string_view name);
 
 // Whether there is nothing left to name.
 bool all_named(std::span<const ElfSymbol> symbols);

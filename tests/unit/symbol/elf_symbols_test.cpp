@@ -222,5 +222,31 @@ TEST(ElfSymbols, AgreesWithTheObviousSearch) {
   }
 }
 
+std::optional<std::uint64_t> where(UniqueFd fd, std::string_view name) {
+  const auto file = ElfFile::open(std::move(fd));
+  return file ? find_exported(*file, name) : std::nullopt;
+}
+
+TEST(FindExported, KnowsTheWholeNameOfAFunction) {
+  ElfImage<> image(SHT_DYNSYM);
+  image.add("getaddrinfo_a", 0x1010, 16).add("get", 0x1020, 16);
+  image.add("getaddrinfo", 0x1040, 16).add("getaddrinfo", 0x1080, 16);
+  EXPECT_EQ(where(image.fd(), "getaddrinfo"), 0x1040);
+  EXPECT_EQ(where(image.fd(), "get"), 0x1020);
+  EXPECT_EQ(where(image.fd(), "getaddr"), std::nullopt);
+}
+
+TEST(FindExported, ReadsThe32BitFormat) {
+  ElfImage<Elf32> image(SHT_DYNSYM);
+  image.add("alpha", 0x1010, 16);
+  EXPECT_EQ(where(image.fd(), "alpha"), 0x1010);
+}
+
+TEST(FindExported, WhatIsNotExportedIsNotFound) {
+  ElfImage<> image;
+  image.add("alpha", 0x1010, 16);
+  EXPECT_EQ(where(image.fd(), "alpha"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace sightline::symbol
