@@ -13,9 +13,9 @@ declare -A packages=(
            libprotozero-dev man-db groff-base ccache"
   [test]="libgtest-dev bats jq nodejs python3 shellcheck clang-format-19
           clang-tidy-19 clang-19 libclang-rt-19-dev procps util-linux
-           libcap2-bin strace nftables iproute2 zsh fish git linux-perf bpftrace
-           elfutils llvm dwz xz-utils libc6-dbg golang-go debuginfod libdebuginfod1
-           musl-tools"
+          libcap2-bin strace nftables iproute2 zsh fish git linux-perf bpftrace
+          elfutils llvm dwz xz-utils libc6-dbg golang-go debuginfod libdebuginfod1
+          musl-tools"
   [bench]="linux-perf bpftrace libbpf-tools golang-go jq python3 procps binutils llvm
             libllvm14 elfutils"
   [heavy]="rustc default-jdk-headless postgresql redis-tools chromium

@@ -15,6 +15,7 @@ complete -c tcpconnect -n 'not contains -- -- (commandline -opc)' -s d -l durati
 complete -c tcpconnect -n 'not contains -- -- (commandline -opc)' -l ready-fd -x -d 'Write one byte to this descriptor once everything is attached: for scripts, instead of a sleep'
 complete -c tcpconnect -n 'not contains -- -- (commandline -opc)' -s i -l interval -x -d 'Print a whole report each interval'
 complete -c tcpconnect -n 'not contains -- -- (commandline -opc)' -s a -l ancestry -d 'Show the chain of parents, up to init or a container\'s first process'
+complete -c tcpconnect -n 'not contains -- -- (commandline -opc)' -l dns -d 'Show remote addresses by the names that programs asked for, as far as they are seen; nobody is asked'
 complete -c tcpconnect -n 'not contains -- -- (commandline -opc)' -s T -l time -d 'Show the time of day of each row'
 complete -c tcpconnect -n 'not contains -- -- (commandline -opc)' -s t -l timestamp -d 'Show the seconds since the start for each row'
 complete -c tcpconnect -n 'not contains -- -- (commandline -opc)' -l utc -d 'With --time, in UTC'

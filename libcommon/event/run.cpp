@@ -141,6 +141,7 @@ void Run::banner() const {
 Status Run::pump() {
   auto until = monotonic_ns() + tick_ns;
   do {
+    begin_portion();
     SL_CHECK(reader_->read(portion_bytes));
     SL_CHECK(outputs_->flush());
   } while (!reader_->empty() && monotonic_ns() < until);
@@ -154,7 +155,7 @@ Status Run::tick() {
   // What seems to be missing may still be in there.
   if (!reader_->empty()) return {};
   assembler_.settle();
-  settle();
+  SL_CHECK(settle());
   return outputs_->flush();
 }
 
@@ -262,7 +263,7 @@ Status Run::drain() {
   }
   for (int pass = 0; pass < 2; ++pass) {
     assembler_.settle();
-    settle();
+    SL_CHECK(settle());
   }
   SL_CHECK(end_pending());
   return outputs_->flush();

@@ -115,8 +115,10 @@ class Run {
   virtual Result<Source*> load(pid_t command_pid) = 0;
   virtual void begin_outputs() = 0;
   virtual void take(const Pieces& pieces) = 0;
+  // Before a portion of events: they have left the kernel by the first take().
+  virtual void begin_portion() {}
   // At each tick and at the end: what has waited for more.
-  virtual void settle() {}
+  virtual Status settle() { return {}; }
   // What user space has left out of what came in, and what it has delivered.
   virtual void count_left_out(bpf::Ledger& ledger) const = 0;
   [[nodiscard]] virtual std::uint64_t delivered() const = 0;

@@ -368,3 +368,17 @@ known_of() {
   run inside setpriv --bounding-set -all --inh-caps -all "$watch"
   [ "$status" -eq 1 ]
 }
+
+@test "tcpconnect shows the name that a program asked for" {
+  house town
+  serve
+  inside ip addr add 10.5.0.1/32 dev lo
+  inside tcpconnect --dns -q -j -o out.json -- python3 -c '
+import socket
+for name in ("own.example", "10.5.0.1"):
+    try: socket.create_connection((name, 81), 20)
+    except ConnectionRefusedError: pass'
+  jq -es 'map(select(.type == "event" and .remote_port == 81)) | length == 2
+    and .[0].remote_name == "own.example" and .[0].remote_name_source == "getaddrinfo"
+    and all(.outcome == "refused" and .remote_address == "10.5.0.1")' out.json
+}

@@ -17,8 +17,8 @@ bool search_goes_on(int error);
 
 // Holds a failure back until it is known whether its thread tries the same name
 // with the same arguments in another place. Who tries the same file again, and
-// was not given its name alone, does not search. Pure but for its handler, which
-// runs inside the calls; not thread-safe.
+// was not given its name alone, does not search. Pure but for its handler,
+// which runs inside the calls; not thread-safe.
 class Probes {
  public:
   using Handler = std::function<void(Exec&&)>;

@@ -32,7 +32,10 @@ class Snoop : public event::Run {
   Result<event::Source*> load(pid_t command_pid) override;
   void begin_outputs() override;
   void take(const event::Pieces& pieces) override;
-  void settle() override { probes_.settle(); }
+  Status settle() override {
+    probes_.settle();
+    return {};
+  }
   void count_left_out(bpf::Ledger& ledger) const override;
   [[nodiscard]] std::uint64_t delivered() const override {
     return counts_.delivered;

@@ -71,6 +71,7 @@ struct Connect {
   std::vector<event::Ancestor> ancestors = {};  // parent first
   // What the program called the remote address, where that is known.
   std::optional<std::string> name = {};
+  std::string_view name_source = {};  // how: docs/schema.md has the words
 };
 
 // `ok`, `refused`, …

@@ -76,8 +76,10 @@ void put_remote(JsonLine& record, const Connect& connect) {
   }
   if (connect.name) {
     record.text("remote_name", *connect.name);
+    record.word("remote_name_source", connect.name_source);
   } else {
     record.absent("remote_name", "not known");
+    record.absent("remote_name_source", "not known");
   }
 }
 

@@ -77,6 +77,11 @@ void add_content_options(cli::OptionTable& table, Options& options) {
                      "first process.",
              .group = "Content",
              .set = cli::set_flag(options.ancestry)});
+  table.add({.name = "dns",
+             .help = "Show remote addresses by the names that programs asked "
+                     "for, as far as they are seen; nobody is asked.",
+             .group = "Content",
+             .set = cli::set_flag(options.dns)});
 }
 
 Status check_content(const Options& options) {

@@ -17,6 +17,7 @@ struct Options {
   bool ipv4_only = false;
   bool ipv6_only = false;
   bool ancestry = false;
+  bool dns = false;  // names for remote addresses
   std::vector<std::string> command;
 
   // Something that is asked for needs the chain of parents.

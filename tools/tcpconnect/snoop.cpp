@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "snoop.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "base/clock.h"
+#include "base/text.h"
+#include "base/units.h"
 #include "bpf/log.h"
+#include "cli/program.h"
 #include "decode.h"
 
 namespace sightline::tcpconnect {
@@ -69,7 +74,41 @@ Result<event::OutputSet*> Snoop::open_outputs() {
 Result<event::Source*> Snoop::load(pid_t command_pid) {
   tracing_ = SL_TRY(Tracing::open(options_, command_pid));
   note(std::string(tracing_->failures()));
+  if (options_.dns) SL_CHECK(open_names());
   return &*tracing_;
+}
+
+// One of its sources is better than none.
+Status Snoop::open_names() {
+  names_ = std::make_unique<dns::Names>(
+      SL_TRY(dns::Names::open(options_.common.btf)));
+  note(names_->describe());
+  if (const auto& missing = names_->missing()) {
+    cli::say_hint(fmt::format("tcpconnect: some names will not be seen: {}\n",
+                              printable(missing->what)));
+  }
+  return {};
+}
+
+// Names wait for their reader in little memory.
+Status Snoop::settle() {
+  if (!names_) return {};
+  SL_CHECK(names_->read());
+  auto now = monotonic_ns();
+  if (now - libraries_sought_ns_ < ns_per_second) return {};
+  libraries_sought_ns_ = now;
+  return names_->attach_new();
+}
+
+void Snoop::name(Connect& connect) {
+  if (!names_ || !connect.remote) return;
+  // A failure comes again in settle(), which can tell.
+  if (!std::exchange(names_read_, true)) (void)names_->read();
+  dns::Address address{connect.remote->address};
+  auto found = names_->find(connect.pid, address, connect.time_ns);
+  if (!found) return;
+  connect.name = std::move(found->text);
+  connect.name_source = dns::to_string(found->source);
 }
 
 void Snoop::begin_outputs() {
@@ -83,13 +122,14 @@ void Snoop::take(const event::Pieces& pieces) {
 }
 
 // What the kernel half could not leave out.
-void Snoop::judge(const Connect& connect) {
+void Snoop::judge(Connect& connect) {
   const auto& common = options_.common;
   if (common.name && !common.name->matches(connect.comm)) {
     ++left_out_[LEDGER_not_matching];
     return;
   }
   ++delivered_;
+  name(connect);
   ++(connect.outcome == Outcome::ok        ? counts_.established
      : connect.outcome == Outcome::pending ? counts_.pending
                                            : counts_.failed);
@@ -105,6 +145,11 @@ void Snoop::count_left_out(bpf::Ledger& ledger) const {
   for (auto index :
        {LEDGER_not_matching, LEDGER_other_latency, LEDGER_exit_missing}) {
     ledger[index] += left_out_[index];
+  }
+  if (!names_) return;
+  if (auto losses = names_->losses()) {
+    ledger[LEDGER_lookups_lost] = losses->lookups;
+    ledger[LEDGER_answers_lost] = losses->answers;
   }
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 
+#include "dns/names.h"
 #include "event/run.h"
 #include "options.h"
 #include "report.h"
@@ -27,20 +28,27 @@ class Snoop : public event::Run {
   Result<event::OutputSet*> open_outputs() override;
   Result<event::Source*> load(pid_t command_pid) override;
   void begin_outputs() override;
+  void begin_portion() override { names_read_ = false; }
   void take(const event::Pieces& pieces) override;
+  Status settle() override;
   void count_left_out(bpf::Ledger& ledger) const override;
   [[nodiscard]] std::uint64_t delivered() const override { return delivered_; }
   Result<std::uint64_t> pending() override;
   Status end_pending() override;
   Status show(const event::Stretch& stretch) override;
 
-  void judge(const Connect& connect);
+  Status open_names();
+  void name(Connect& connect);
+  void judge(Connect& connect);
   void end_attempt(Connect& connect);
 
   const Options& options_;
   Setup setup_;
   std::optional<Tracing> tracing_;
   std::optional<event::Outputs<View>> outputs_;
+  std::unique_ptr<dns::Names> names_;
+  bool names_read_ = false;  // those that are older than this portion
+  std::uint64_t libraries_sought_ns_ = 0;
   Summary summary_;
   FoldedConnects folded_;
   Counts counts_;  // since the end of the last interval
