@@ -89,27 +89,29 @@ lane_heavy() {
 }
 
 lane_kernels() {
-  local store=build/kernels count suite
+  local store=build/kernels count suite tools
   ((EUID == 0)) || { echo "SKIP kernels: needs root"; return; }
   mkdir -p "$store"
   scripts/fetch-kernels.sh
   tests/kernels/make-guest.sh build/bin build/static/bin \
     build/tests/workloads/spin_static "$store" || return
-  count=$((2 * $(checks_in tests/kernels/checks/*.sh)))
+  count=$(checks_in tests/kernels/checks/*.sh)
+  # See tests/kernels/verdicts.sh for what the static programs run.
+  tools=(tests/kernels/checks/*.sh)
   for suite in bullseye bookworm trixie sid; do
     if [[ -e $store/$suite/vmlinuz ]]; then
-      expect $((count + 1)) "$suite" scripts/run-kernel.sh \
+      expect $((count + 2 * ${#tools[@]} + 1)) "$suite" scripts/run-kernel.sh \
         "$store/$suite/vmlinuz" "$store/initramfs.cpio" 300
     else
       echo "SKIP $suite: $(cat "$store/$suite/skip" 2>/dev/null)"
     fi
   done
-  expect "$count" "this kernel" scripts/run-root.sh "$store/root" dynamic static
+  expect $((2 * count)) "this kernel" scripts/run-root.sh "$store/root" dynamic static
 }
 
 # A machine with more CPUs than a mask of 128 bits holds.
 lane_many_cpus() {
-  local store=build/kernels count
+  local store=build/kernels count tools
   ((EUID == 0)) || { echo "SKIP many_cpus: needs root"; return; }
   mkdir -p "$store"
   scripts/fetch-kernels.sh
@@ -117,7 +119,8 @@ lane_many_cpus() {
     { echo "SKIP many_cpus: $(cat "$store/bookworm/skip")"; return; }
   tests/kernels/make-guest.sh build/bin build/static/bin \
     build/tests/workloads/spin_static "$store" || return
-  count=$((2 * $(checks_in tests/kernels/many-cpus/*.sh) + 1))
+  tools=(tests/kernels/many-cpus/*.sh)
+  count=$(($(checks_in "${tools[@]}") + 2 * ${#tools[@]} + 1))
   expect "$count" "132 CPUs" scripts/run-kernel.sh "$store/bookworm/vmlinuz" \
     "$store/initramfs.cpio" 900 132 many-cpus
 }

@@ -11,7 +11,13 @@
 # status 0. Written for busybox, which is all that a guest has.
 lab=$(cd "$(dirname "$0")" && pwd)
 
-checks_of() { sed -n 's/^check_\([a-z0-9_]*\)() {$/\1/p' "$1"; }
+# checks_of FILE VARIANT: the static programs have the same BPF programs and the
+# same libraries as the dynamic ones, so in an emulated machine, which is slow,
+# they run the first two: what they find there, and a workload with its answer.
+checks_of() {
+  sed -n 's/^check_\([a-z0-9_]*\)() {$/\1/p' "$1" |
+    if [ "${GUEST:-}$2" = 1static ]; then head -n 2; else cat; fi
+}
 
 # A check that hangs is a failed one: the guest as a whole has a limit too, but
 # then the checks behind it would say nothing.
@@ -30,7 +36,7 @@ run_check() {
 for variant; do
   for file in "$lab/${checks:-checks}"/*.sh; do
     tool=$(basename "$file" .sh)
-    for check in $(checks_of "$file"); do
+    for check in $(checks_of "$file" "$variant"); do
       if output=$(run_check "$file" "$variant" "$check"); then
         echo "PASS $variant $tool $check"
       else
