@@ -43,7 +43,8 @@ TEST(Ledger, TotalsByClassMeetNowhereAndLeaveNothingOut) {
   EXPECT_EQ(lost, 1ULL << LEDGER_table_full | 1ULL << LEDGER_skipped |
                       1ULL << LEDGER_recursion | 1ULL << LEDGER_unaccounted |
                       1ULL << LEDGER_event_ring_full |
-                      1ULL << LEDGER_scratch_full);
+                      1ULL << LEDGER_scratch_full |
+                      1ULL << LEDGER_attempts_full);
   EXPECT_EQ(flow + filtered + lost + partial, (1ULL << LEDGER_COUNT) - 1);
 }
 
