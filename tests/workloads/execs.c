@@ -14,9 +14,8 @@
 //   fail FILE COUNT       COUNT attempts to execute FILE, which fail
 //   bare FILE             one attempt without any arguments, not even an array
 //   search NAME           one search along PATH, which fails
-//   flood COUNT BYTES     COUNT programs with an argument of BYTES bytes, as
-//   fast
-//                         as they can be started
+//   flood COUNT BYTES US  COUNT programs with an argument of BYTES bytes, started
+//                         with US microseconds between them
 //   compat FILE           one attempt through the system call of 32 bits
 //   exit CODE | kill N    one program that ends like this; prints its PID
 //   busy MS MIB           one program with so much CPU time and memory; its PID
@@ -220,12 +219,13 @@ static int search(char* name) {
   return 0;
 }
 
-static int flood(int count, int size) {
+static int flood(int count, int size, useconds_t pause_us) {
   char* argument = malloc((size_t)size + 1);
   memset(argument, 'x', (size_t)size);
   argument[size] = 0;
   for (int i = 0; i < count; ++i) {
     start(self, (char*[]){self, "done", argument, NULL});
+    if (pause_us > 0) usleep(pause_us);
   }
   while (wait(NULL) > 0) continue;
   return 0;
@@ -325,7 +325,9 @@ int main(int argc, char** argv) {
   }
   if (strcmp(what, "bare") == 0) return bare(argv[2]);
   if (strcmp(what, "search") == 0) return search(argv[2]);
-  if (strcmp(what, "flood") == 0) return flood(atoi(argv[2]), atoi(argv[3]));
+  if (strcmp(what, "flood") == 0) {
+    return flood(atoi(argv[2]), atoi(argv[3]), (useconds_t)atoi(argv[4]));
+  }
   if (strcmp(what, "busy") == 0 || strcmp(what, "crew") == 0 ||
       strcmp(what, "team") == 0) {
     return one(argv[1], argv[2], argv[3]);
