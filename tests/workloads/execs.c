@@ -14,8 +14,8 @@
 //   fail FILE COUNT       COUNT attempts to execute FILE, which fail
 //   bare FILE             one attempt without any arguments, not even an array
 //   search NAME           one search along PATH, which fails
-//   flood COUNT BYTES US  COUNT programs with an argument of BYTES bytes, started
-//                         with US microseconds between them
+//   flood COUNT BYTES US  COUNT programs with an argument of BYTES bytes, and
+//                         US microseconds between their starts
 //   compat FILE           one attempt through the system call of 32 bits
 //   exit CODE | kill N    one program that ends like this; prints its PID
 //   busy MS MIB           one program with so much CPU time and memory; its PID
