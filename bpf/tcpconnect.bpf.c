@@ -66,9 +66,6 @@ struct {
 const struct connect_record no_record = {};
 const struct connect_ancestry no_ancestry = {};
 
-// Attempts that the second program saw instead of the first.
-__u64 seen_late = 0;
-
 static __always_inline struct connect_record *attempt_of(struct sock *sk) {
   __u64 key = (__u64)sk;
   return bpf_map_lookup_elem(&attempts, &key);
@@ -268,7 +265,6 @@ static __always_inline int unseen_attempt_starts(struct sock *sk) {
   if (old) report_unfinished(old, sk);
   if (bpf_map_update_elem(&attempts, &key, &no_record, BPF_ANY)) return 0;
   ledger_count(LEDGER_entered);
-  __sync_fetch_and_add(&seen_late, 1);
   describe_start(sk);
   return 0;
 }

@@ -72,4 +72,10 @@ std::string user_name(uid_t user, const std::string& passwd) {
   return fmt::format("{}", user);
 }
 
+const std::string& UserNames::of(uid_t user) {
+  auto known = names_.find(user);
+  if (known != names_.end()) return known->second;
+  return names_.emplace(user, user_name(user)).first->second;
+}
+
 }  // namespace sightline::process

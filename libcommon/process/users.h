@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "base/error.h"
 
@@ -22,5 +23,14 @@ Result<uid_t> find_user(std::string_view name_or_number,
 // The first name that `passwd` gives the user, else the number in decimal. The
 // file is read at each call: keep the answer. Thread-safe, cannot fail.
 std::string user_name(uid_t user, const std::string& passwd = "/etc/passwd");
+
+// The same, which reads the file once for each user. Not thread-safe.
+class UserNames {
+ public:
+  const std::string& of(uid_t user);
+
+ private:
+  std::unordered_map<uid_t, std::string> names_;
+};
 
 }  // namespace sightline::process

@@ -4,12 +4,11 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <unordered_map>
 #include <utility>
 
 #include "base/error.h"
-#include "bpf/ledger_json.h"
 #include "command_line.h"
+#include "event/json_report.h"
 #include "output/json.h"
 #include "process/users.h"
 #include "report.h"
@@ -203,7 +202,7 @@ class JsonView : public View {
                 {"tid", exec.thread},
                 {"from_other_thread", exec.from_other_thread},
                 {"uid", exec.uid}};
-    put_text(record, "user", user(exec.uid));
+    put_text(record, "user", users_.of(exec.uid));
     put_text(record, "comm", exec.comm);
     put_text(record, "parent_comm", exec.parent_comm);
     put_cgroup(record, exec);
@@ -216,32 +215,15 @@ class JsonView : public View {
   }
 
   std::string report(const Report& report) override {
-    std::string text;
-    for (const auto& record : bpf::loss_records(report.ledger, report.to_ns)) {
-      text += to_line(record);
+    event::JsonReport::Put totals;
+    if (report.summary != nullptr) {
+      totals = [&](Json& record) { put_summary(record, *report.summary); };
     }
-    bool ends = report.kind == event::ReportKind::final;
-    if (!ends || report.summary != nullptr) {
-      Json record{{"type", "interval"}, {"index", intervals_++}};
-      record["snapshot"] = report.kind == event::ReportKind::snapshot;
-      put_closing(record, report);
-      if (report.summary != nullptr) put_summary(record, *report.summary);
-      text += to_line(record);
-    }
-    if (!ends) return text;
-    Json record{{"type", "end"}};
-    put_closing(record, report);
-    return text + to_line(record);
+    return report_.lines(
+        report, [&](Json& record) { put_counts(record, report); }, totals);
   }
 
  private:
-  // The password file is read once for each user.
-  const std::string& user(uid_t uid) {
-    auto known = users_.find(uid);
-    if (known != users_.end()) return known->second;
-    return users_.emplace(uid, process::user_name(uid)).first->second;
-  }
-
   void put_cgroup(Json& record, const Exec& exec) const {
     record["cgroup_id"] = output::hex_string(exec.cgroup);
     if (auto path = setup_.cgroup_path(exec.cgroup)) {
@@ -280,15 +262,10 @@ class JsonView : public View {
     }
   }
 
-  static void put_closing(Json& record, const Report& report) {
-    record["from_ns"] = report.from_ns;
-    record["to_ns"] = report.to_ns;
-    record["duration_ns"] = report.length_ns();
+  static void put_counts(Json& record, const Report& report) {
     record["execs"] = report.succeeded;
     record["failed"] = report.failed;
     record["delivered"] = report.delivered;
-    record["ledger"] =
-        bpf::ledger_record(report.ledger, bpf::LedgerScope::events);
   }
 
   static void put_summary(Json& record, const Summary& summary) {
@@ -298,8 +275,8 @@ class JsonView : public View {
   }
 
   const Setup& setup_;
-  std::unordered_map<uid_t, std::string> users_;
-  std::uint64_t intervals_ = 0;
+  process::UserNames users_;
+  event::JsonReport report_;
 };
 
 }  // namespace

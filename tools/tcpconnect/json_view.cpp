@@ -5,10 +5,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <unordered_map>
 #include <utility>
 
-#include "bpf/ledger_json.h"
+#include "event/json_report.h"
 #include "output/json.h"
 #include "output/json_line.h"
 #include "process/users.h"
@@ -194,32 +193,15 @@ class JsonView : public View {
   }
 
   std::string report(const Report& report) override {
-    std::string text;
-    for (const auto& record : bpf::loss_records(report.ledger, report.to_ns)) {
-      text += to_line(record);
+    event::JsonReport::Put totals;
+    if (report.summary != nullptr) {
+      totals = [&](Json& record) { put_summary(record, *report.summary); };
     }
-    bool ends = report.kind == event::ReportKind::final;
-    if (!ends || setup_.options.only_reports()) {
-      Json record{{"type", "interval"}, {"index", intervals_++}};
-      record["snapshot"] = report.kind == event::ReportKind::snapshot;
-      put_closing(record, report);
-      if (report.summary != nullptr) put_summary(record, *report.summary);
-      text += to_line(record);
-    }
-    if (!ends) return text;
-    Json record{{"type", "end"}};
-    put_closing(record, report);
-    return text + to_line(record);
+    return report_.lines(
+        report, [&](Json& record) { put_counts(record, report); }, totals);
   }
 
  private:
-  // The password file is read once for each user.
-  const std::string& user(uid_t uid) {
-    auto known = users_.find(uid);
-    if (known != users_.end()) return known->second;
-    return users_.emplace(uid, process::user_name(uid)).first->second;
-  }
-
   void put_process(JsonLine& record, const Connect& connect) {
     if (!connect.start_seen) {
       for (const auto* key : {"pid", "tid", "comm", "parent_pid", "parent_comm",
@@ -232,7 +214,7 @@ class JsonView : public View {
     record.text("comm", connect.comm);
     record.number("parent_pid", connect.parent);
     record.text("parent_comm", connect.parent_comm);
-    record.number("uid", connect.uid).text("user", user(connect.uid));
+    record.number("uid", connect.uid).text("user", users_.of(connect.uid));
     record.hex("cgroup_id", connect.cgroup);
     if (auto path = setup_.cgroup_path(connect.cgroup)) {
       record.text("cgroup", *path);
@@ -241,16 +223,11 @@ class JsonView : public View {
     }
   }
 
-  static void put_closing(Json& record, const Report& report) {
-    record["from_ns"] = report.from_ns;
-    record["to_ns"] = report.to_ns;
-    record["duration_ns"] = report.length_ns();
+  static void put_counts(Json& record, const Report& report) {
     record["attempts"] = report.counts.all();
     record["established"] = report.counts.established;
     record["failed"] = report.counts.failed;
     record["pending"] = report.counts.pending;
-    record["ledger"] =
-        bpf::ledger_record(report.ledger, bpf::LedgerScope::events);
   }
 
   void put_summary(Json& record, const Summary& summary) const {
@@ -262,8 +239,8 @@ class JsonView : public View {
   }
 
   const Setup& setup_;
-  std::unordered_map<uid_t, std::string> users_;
-  std::uint64_t intervals_ = 0;
+  process::UserNames users_;
+  event::JsonReport report_;
 };
 
 }  // namespace
