@@ -30,6 +30,8 @@
   X(event_ring_full, EVENTS, LOST, "no room in the ring: read too slowly")     \
   X(scratch_full, EVENTS, LOST, "no memory to gather the event in")            \
   X(attempts_full, EVENTS, LOST, "too many attempts at the same time")         \
+  X(attempts_unfollowed, EVENTS, LOST,                                         \
+    "began beside too many others, and did not end")                           \
   X(target_table_full, ANY, PARTIAL, "processes that could not be followed")   \
   X(scratch_busy, SAMPLES, PARTIAL,                                            \
     "counted without stacks: nested too deeply")                               \

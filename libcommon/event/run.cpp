@@ -6,6 +6,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/clock.h"
@@ -30,6 +31,14 @@ constexpr std::size_t portion_bytes = 256U << 10;
 // How long the last events are waited for that were on their way when the
 // programs were detached.
 constexpr std::uint64_t last_events_ns = 100 * ns_per_ms;
+
+// Losses that are none yet while an event may be on its way, or may still end.
+constexpr std::array last_losses{LEDGER_unaccounted,
+                                 LEDGER_attempts_unfollowed};
+
+void clear_last_losses(bpf::Ledger& ledger) {
+  for (auto index : last_losses) ledger[index] = 0;
+}
 
 // What is on standard output is to be parsed.
 bool is_for_programs(const cli::CommonOptions& common) {
@@ -188,13 +197,12 @@ Status Run::report(ReportKind kind) {
                   .from_ns = mark_ns_,
                   .to_ns = context_->since_start(monotonic_ns()),
                   .ledger = ledger - mark_ledger_};
-  // Until the end an event may be on its way, between two of our readings.
-  if (kind != ReportKind::final) stretch.ledger[LEDGER_unaccounted] = 0;
+  if (kind != ReportKind::final) clear_last_losses(stretch.ledger);
   auto shown = show(stretch);
   say_losses(stretch.ledger);
   if (kind == ReportKind::interval) {
     mark_ledger_ = ledger;
-    mark_ledger_[LEDGER_unaccounted] = 0;
+    clear_last_losses(mark_ledger_);
     mark_ns_ = stretch.to_ns;
   }
   if (outputs_->readers_gone()) session_.end(cli::EndReason::reader_gone);

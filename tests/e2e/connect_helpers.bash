@@ -22,8 +22,8 @@ watch() {
   status=0
   tcpconnect -q -j -o out.json "$@" >said 2>err 3>&- || status=$?
   cat err
-  check_connects out.json event_ring_full attempts_full recursion parents_lost \
-    exit_missing start_unseen target_table_full
+  check_connects out.json event_ring_full attempts_full attempts_unfollowed \
+    recursion parents_lost exit_missing start_unseen target_table_full
 }
 
 # check_connects FILE [KEY...]: attempts that entered = rows + left out + lost,
@@ -37,7 +37,7 @@ check_connects() {
       then error("not a whole document") else . end
     | ($closing.attempts + $l.not_target + $l.not_matching + $l.not_failed
        + $l.other_destination + $l.other_latency + $l.event_ring_full
-       + $l.attempts_full) as $known
+       + $l.attempts_full + $l.attempts_unfollowed) as $known
     | if $l.entered != $known or $l.unaccounted != 0
       then error("entered \($l.entered), known \($known): \($l)") else . end
     | $ARGS.positional | map(select($l[.] != 0))

@@ -78,9 +78,11 @@ std::string address_text(const Address& address) {
 
 std::string endpoint_text(const Endpoint& endpoint) {
   auto address = address_text(endpoint.address);
-  return is_ipv4(endpoint.address)
-             ? fmt::format("{}:{}", address, endpoint.port)
-             : fmt::format("[{}]:{}", address, endpoint.port);
+  if (is_ipv4(endpoint.address)) {
+    return fmt::format("{}:{}", address, endpoint.port);
+  }
+  if (endpoint.scope != 0) address += fmt::format("%{}", endpoint.scope);
+  return fmt::format("[{}]:{}", address, endpoint.port);
 }
 
 std::string destination(const Connect& connect) {

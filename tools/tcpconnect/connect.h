@@ -22,6 +22,9 @@ using Address = std::array<std::uint8_t, 16>;
 struct Endpoint {
   Address address = {};
   std::uint16_t port = 0;  // 0: none
+  // Index of the interface that a link-local address belongs to (RFC 4007, 11);
+  // 0 for all others.
+  std::uint32_t scope = 0;
 
   bool operator==(const Endpoint&) const = default;
 };
@@ -49,8 +52,9 @@ struct Connect {
   std::uint32_t parent = 0;
   uid_t uid = 0;
   std::uint64_t cgroup = 0;
-  std::uint32_t netns = 0;  // inode
-  std::string comm = {};    // of the thread
+  std::uint32_t netns = 0;      // inode
+  std::uint32_t interface = 0;  // index of what the socket is bound to, or 0
+  std::string comm = {};        // of the thread
   std::string parent_comm = {};
   Outcome outcome = Outcome::unknown;
   int error = 0;  // errno, 0 where there is none
@@ -87,7 +91,7 @@ bool is_ipv4(const Address& address);
 
 // `10.0.0.1`, `2001:db8::1`.
 std::string address_text(const Address& address);
-// `10.0.0.1:443`, `[2001:db8::1]:443`.
+// `10.0.0.1:443`, `[2001:db8::1]:443`, `[fe80::1%2]:443`.
 std::string endpoint_text(const Endpoint& endpoint);
 // The remote endpoint, by its name where there is one; or what is known
 // instead.

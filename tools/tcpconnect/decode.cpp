@@ -14,10 +14,18 @@ namespace {
 using event::name_of;
 using event::record_at;
 
-Endpoint endpoint_of(const __u8 (&address)[CONNECT_ADDRESS_SIZE],
+// fe80::/10, RFC 4291, 2.5.6.
+bool is_link_local(const Address& address) {
+  return address[0] == 0xfe && (address[1] & 0xc0) == 0x80;
+}
+
+// A socket that goes to a link-local address is bound to an interface.
+Endpoint endpoint_of(const connect_record& record,
+                     const __u8 (&address)[CONNECT_ADDRESS_SIZE],
                      std::uint16_t port) {
   Endpoint endpoint{.port = port};
   std::memcpy(endpoint.address.data(), address, endpoint.address.size());
+  if (is_link_local(endpoint.address)) endpoint.scope = record.interface;
   return endpoint;
 }
 
@@ -37,21 +45,22 @@ void take_process(Connect& connect, const connect_record& record) {
   connect.uid = record.uid;
   connect.cgroup = record.cgroup;
   connect.netns = record.netns;
+  connect.interface = record.interface;
   connect.comm = name_of(record.comm);
   connect.parent_comm = name_of(record.parent_comm);
 }
 
 void take_addresses(Connect& connect, const connect_record& record) {
   connect.family = record.family;
-  connect.local = endpoint_of(record.local, record.local_port);
+  connect.local = endpoint_of(record, record.local, record.local_port);
   connect.asked_family = record.asked_family;
   if ((record.flags & CONNECT_NO_REMOTE) == 0) {
-    connect.remote = endpoint_of(record.remote, record.remote_port);
+    connect.remote = endpoint_of(record, record.remote, record.remote_port);
   }
   bool internet =
       record.asked_family == AF_INET || record.asked_family == AF_INET6;
   if ((record.flags & CONNECT_REWRITTEN) != 0 && internet) {
-    connect.asked = endpoint_of(record.asked, record.asked_port);
+    connect.asked = endpoint_of(record, record.asked, record.asked_port);
   }
 }
 

@@ -50,6 +50,7 @@ class Tracing : public event::Source {
   void choose_failures(const Options& options);
   void configure(const Options& options);
   Status fill(const Options& options);
+  [[nodiscard]] std::uint64_t failures_missed() const;
   Status attach(const bpf_program* program);
 
   struct SkeletonCloser {

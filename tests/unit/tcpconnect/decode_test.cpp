@@ -97,6 +97,20 @@ TEST(Decode, WhatNeverStartedHasNoLatency) {
   EXPECT_FALSE(decode_alone(record)->start_seen);
 }
 
+TEST(Decode, OnlyALinkLocalAddressHasAScope) {
+  auto record = attempt();
+  record.flags = CONNECT_OK;
+  record.interface = 7;
+  auto global = decode_alone(record);
+  EXPECT_EQ(global->interface, 7U);
+  EXPECT_EQ(endpoint_text(*global->remote), "[::1]:443");
+  record.remote[0] = 0xfe;
+  record.remote[1] = 0xbf;
+  EXPECT_EQ(endpoint_text(*decode_alone(record)->remote), "[febf::1%7]:443");
+  record.remote[1] = 0xc0;
+  EXPECT_EQ(endpoint_text(*decode_alone(record)->remote), "[fec0::1]:443");
+}
+
 TEST(Decode, WhereElseItWasToGo) {
   auto record = attempt();
   record.asked_family = AF_INET6;
