@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/units.h"
@@ -105,6 +106,10 @@ std::vector<MapsLine> parse_maps(std::string_view text) {
 Result<std::vector<MapsLine>> read_maps(std::uint32_t pid) {
   auto path = fmt::format("/proc/{}/maps", pid);
   return parse_maps(SL_TRY(read_file(path, most_maps_bytes)));
+}
+
+std::uint64_t start_ticks_of(std::uint64_t start_boottime_ns) {
+  return boottime_in_namespace(start_boottime_ns) / ns_per_tick;
 }
 
 Result<ProcessStat> parse_stat(std::string_view text) {

@@ -33,6 +33,10 @@ Result<std::vector<MapsLine>> read_maps(std::uint32_t pid);
 // architecture we run on (include/asm-generic/param.h).
 inline constexpr std::uint64_t ns_per_tick = 10'000'000;
 
+// What start_ticks is of a process that started at that moment, which the
+// kernel keeps as task_struct.start_boottime.
+std::uint64_t start_ticks_of(std::uint64_t start_boottime_ns);
+
 struct ProcessStat {
   std::string comm;  // raw bytes
   char state = '?';  // as in ps: R, S, D, Z, ...

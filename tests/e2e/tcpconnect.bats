@@ -127,6 +127,20 @@ teardown() { e2e_teardown; }
   done
 }
 
+@test "a link-local address has the number of its interface" {
+  new_network
+  at "$left" ip address add fe80::91/64 dev cable nodad
+  at "$right" ip address add fe80::92/64 dev cable nodad
+  index=$(at "$left" ip -j link show cable | jq '.[0].ifindex')
+  connect=(nsenter -t "$left" -n python3 -c 'import socket, sys
+socket.socket(socket.AF_INET6).connect_ex(("fe80::92", 81, 0, int(sys.argv[1])))' "$index")
+  watch -- "${connect[@]}"
+  holds_of_events "length == 1 and .[0].remote_address == \"fe80::92\"
+    and .[0].outcome == \"refused\" and .[0].interface_index == $index"
+  tcpconnect -q -o out.txt -- "${connect[@]}"
+  grep -qF " [fe80::92%$index]:81" out.txt
+}
+
 @test "nothing answers: a timeout with its retransmits" {
   new_network
   on_input "$right" tcp dport 7001 counter drop

@@ -19,6 +19,7 @@
 //   family           to an address of AF_UNIX; short: one cut off; fault: none
 //   compat COUNT     by the system call of 32 bits, refused
 //   unspec           AF_UNSPEC, which is no attempt
+//   unanswered       to a listener whose queue is full, and left so until input
 //   to ADDRESS PORT COUNT            blocking, wherever that is
 //   user_timeout ADDRESS PORT MS     gives up after so long (TCP_USER_TIMEOUT)
 //   send_timeout ADDRESS PORT MS     connect() gives up, the socket does not
@@ -391,6 +392,21 @@ static int unspecified(void) {
   return 0;
 }
 
+// A listener with as many connections as it may have drops further SYNs
+// (tcp_conn_request, net/ipv4/tcp_input.c).
+static int unanswered(void) {
+  struct target to = target_of("127.0.0.1", 0);
+  int listener = listen_at(&to);
+  if (listen(listener, 0) != 0) give_up("listen");
+  int first = new_socket(&to, 0);
+  say(&to, try(first, &to), first);
+  int second = new_socket(&to, SOCK_NONBLOCK);
+  say(&to, try(second, &to), second);
+  fflush(stdout);
+  getchar();
+  return 0;
+}
+
 static void on_signal(int number) { (void)number; }
 
 static int give_up_after(const char* how, struct target to, int ms) {
@@ -530,5 +546,6 @@ int main(int argc, char** argv) {
   if (strcmp(what, "self") == 0) return to_itself();
   if (strcmp(what, "taken") == 0) return taken();
   if (strcmp(what, "unspec") == 0) return unspecified();
+  if (strcmp(what, "unanswered") == 0) return unanswered();
   return bad_address(what);
 }

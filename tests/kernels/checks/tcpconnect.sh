@@ -88,6 +88,19 @@ check_sees_calls_that_fail_at_once() {
          | length) == 1'
 }
 
+# Its holder outlives the command, and so the measurement.
+check_shows_what_is_pending() {
+  rm -f hold
+  : >made
+  mkfifo hold
+  watch -- sh -c 'connects unanswered <>hold >made &
+    until [ "$(wc -l <made)" = 2 ]; do :; done'
+  echo >hold
+  holds 'map(.outcome) == ["ok", "pending"]
+    and (.[1] | .comm == "connects" and .latency_ns > 0 and .errno == null)
+    and .[0].remote_port == .[1].remote_port'
+}
+
 # Also by a kernel that preempts BPF programs (7.2).
 check_follows_a_storm() {
   watch -- connects storm 500 2
