@@ -48,10 +48,10 @@ std::string one_word(std::string text) {
 }
 
 std::string local_cell(const Connect& connect) {
+  if (connect.local.port != 0) return endpoint_text(connect.local);
   auto address = address_text(connect.local.address);
-  return connect.local.port != 0          ? endpoint_text(connect.local)
-         : is_ipv4(connect.local.address) ? address + ":-"
-                                          : fmt::format("[{}]:-", address);
+  return is_ipv4(connect.local.address) ? address + ":-"
+                                        : fmt::format("[{}]:-", address);
 }
 
 // Behind the remote endpoint, in brackets: what is not as it is mostly.
