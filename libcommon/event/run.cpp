@@ -102,7 +102,9 @@ Status Run::prepare() {
                    format_bytes(source_->map_memory())));
   reader_ = SL_TRY(Reader::open(
       source_->ring(),
-      [this](std::span<const std::byte> record) { assembler_.take(record); }));
+      [this](std::span<const std::byte> record, std::uint64_t read_ns) {
+        assembler_.take(record, read_ns);
+      }));
   if (auto mount = container::cgroup2_mount()) cgroups_.emplace(*mount);
   return session_.watch(reader_->fd(), [this] { return pump(); });
 }
