@@ -119,7 +119,8 @@ class Run {
   virtual void begin_portion() {}
   // At each tick and at the end: what has waited for more.
   virtual Status settle() { return {}; }
-  // What user space has left out of what came in, and what it has delivered.
+  // What user space has left out of what came in, which of what it delivered
+  // lacks a record (Pieces::whole), and how much that is.
   virtual void count_left_out(bpf::Ledger& ledger) const = 0;
   [[nodiscard]] virtual std::uint64_t delivered() const = 0;
   // Events that user space keeps back for now.

@@ -54,6 +54,7 @@ class Snoop : public event::Run {
   Counts counts_;  // since the end of the last interval
   // Since the start.
   std::uint64_t delivered_ = 0;
+  std::uint64_t parents_lost_ = 0;  // of these
   bpf::Ledger left_out_;
 };
 
