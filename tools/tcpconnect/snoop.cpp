@@ -91,6 +91,12 @@ Status Snoop::open_names() {
 }
 
 // Names wait for their reader in little memory.
+std::vector<int> Snoop::further_fds() const {
+  return names_ ? names_->fds() : std::vector<int>();
+}
+
+Status Snoop::read_further() { return names_->read(); }
+
 Status Snoop::settle() {
   if (!names_) return {};
   SL_CHECK(names_->read());
