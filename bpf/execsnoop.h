@@ -17,7 +17,8 @@
 #define EXEC_PATH_SIZE 3584
 
 // Arguments and environment that cross the ring, at most, in records of
-// EXEC_TEXT_SIZE. The ring holds twice as much.
+// EXEC_TEXT_SIZE, each of the two: fewer than event_header.rest can number. The
+// ring holds twice as much.
 #define EXEC_MOST_ARGS (1 << 20)
 
 // Arguments of a failed exec, which lie apart in memory.

@@ -116,16 +116,15 @@ static __always_inline struct connect_ancestry *ancestry_of(__u64 key) {
   return found;
 }
 
-// Behind the first record, whose header says that there is more.
+// Behind the first record, whose header says that there is more. Where it finds
+// no room user space counts it.
 static __always_inline void send_ancestry(struct connect_ancestry *ancestry,
                                           const struct event_header *header) {
   ancestry->header = *header;
   ancestry->header.type = CONNECT_ANCESTRY;
   ancestry->header.more = 0;
   ancestry->header.rest = 1;
-  if (!send_event(ancestry, sizeof(*ancestry))) {
-    ledger_count(LEDGER_parents_lost);
-  }
+  send_event(ancestry, sizeof(*ancestry));
 }
 
 // What the filters leave out that only the end can tell.

@@ -54,14 +54,14 @@
     "stacks or processes to send again: ring full")                            \
   X(stack_missing, SAMPLES, PARTIAL, "counted, but the frames never arrived")  \
   X(sideband_lost, SAMPLES, PARTIAL, "process and mapping records lost")       \
-  X(text_lost, EVENTS, PARTIAL, "arguments whose record found no room")        \
+  X(text_lost, EVENTS, PARTIAL, "arguments of which a record was lost")        \
   X(text_unreadable, EVENTS, PARTIAL, "arguments that were not in memory")     \
   X(path_cut, EVENTS, PARTIAL, "path longer than what is read")                \
   X(exit_missing, EVENTS, PARTIAL, "ended, but nothing told how")              \
   X(failures_missed, EVENTS, PARTIAL,                                          \
     "calls whose failure may have been missed")                                \
   X(start_unseen, EVENTS, PARTIAL, "ended, but the start was not seen")        \
-  X(parents_lost, EVENTS, PARTIAL, "parents whose record found no room")       \
+  X(parents_lost, EVENTS, PARTIAL, "parents whose record was lost")            \
   X(lookups_lost, EVENTS, PARTIAL, "lookups of names that were not seen")      \
   X(answers_lost, EVENTS, PARTIAL, "answers of name servers not seen")
 

@@ -189,6 +189,20 @@ teardown() { e2e_teardown; }
   [ "$status" -eq 0 ]
 }
 
+@test "attempts that lack their parents are counted, each once" {
+  snoop -j --ancestry -o out.json
+  kill -STOP "$tool"
+  # Where the ring has no room for the parents, it has some for attempts.
+  "$workloads/connects" storm 4000 2 >/dev/null
+  kill -CONT "$tool"
+  finish INT
+  [ "$status" -eq 0 ]
+  check_connects out.json
+  lost=$(records 'select(.type == "end").ledger.parents_lost' out.json)
+  [ "$lost" -gt 0 ]
+  [ "$(events '.comm == "connects" and .ancestors == []' out.json)" -eq "$lost" ]
+}
+
 # begin_too_many PORT: in the left network, as many attempts as the table has
 # room for and 116 more, until there is input in the file `hold`.
 begin_too_many() {

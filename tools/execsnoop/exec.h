@@ -84,7 +84,8 @@ struct Exec {
   bool args_unreadable = false;
   bool compat = false;  // a failed call by a program of 32 bits
   std::vector<std::string> env = {};
-  bool env_cut = false;  // there is more of it that was not read
+  bool env_cut = false;    // there is more of it that was not read
+  bool text_lost = false;  // a record of one of them never came
   std::vector<Ancestor> ancestors = {};  // parent first
   std::vector<Probe> probes = {};
   Times times = {};  // before this program

@@ -73,6 +73,7 @@ struct Connect {
   bool syn_data = false;   // ... and data
   bool mptcp = false;      // the SYN asks for it
   std::vector<event::Ancestor> ancestors = {};  // parent first
+  bool parents_lost = false;  // their record was announced and never came
   // What the program called the remote address, where that is known.
   std::optional<std::string> name = {};
   std::string_view name_source = {};  // how: docs/schema.md has the words

@@ -100,6 +100,7 @@ std::optional<Connect> decode(const event::Pieces& pieces) {
   if (!record || record->header.type != CONNECT_ATTEMPT) return std::nullopt;
   auto connect = connect_of(*record);
   take_ancestors(connect, pieces);
+  connect.parents_lost = !pieces.whole;
   return connect;
 }
 

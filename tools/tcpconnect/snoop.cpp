@@ -91,6 +91,12 @@ Status Snoop::open_names() {
 }
 
 // Names wait for their reader in little memory.
+std::vector<int> Snoop::further_fds() const {
+  return names_ ? names_->fds() : std::vector<int>();
+}
+
+Status Snoop::read_further() { return names_->read(); }
+
 Status Snoop::settle() {
   if (!names_) return {};
   SL_CHECK(names_->read());
@@ -129,6 +135,7 @@ void Snoop::judge(Connect& connect) {
     return;
   }
   ++delivered_;
+  if (connect.parents_lost) ++parents_lost_;
   name(connect);
   ++(connect.outcome == Outcome::ok        ? counts_.established
      : connect.outcome == Outcome::pending ? counts_.pending
@@ -146,6 +153,9 @@ void Snoop::count_left_out(bpf::Ledger& ledger) const {
        {LEDGER_not_matching, LEDGER_other_latency, LEDGER_exit_missing}) {
     ledger[index] += left_out_[index];
   }
+  // Counted here alone, where each row that lacks its parents is seen once,
+  // whyever their record did not come.
+  ledger[LEDGER_parents_lost] = parents_lost_;
   if (!names_) return;
   if (auto losses = names_->losses()) {
     ledger[LEDGER_lookups_lost] = losses->lookups;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "dns/names.h"
 #include "event/run.h"
@@ -30,6 +31,8 @@ class Snoop : public event::Run {
   void begin_outputs() override;
   void begin_portion() override { names_read_ = false; }
   void take(const event::Pieces& pieces) override;
+  [[nodiscard]] std::vector<int> further_fds() const override;
+  Status read_further() override;
   Status settle() override;
   void count_left_out(bpf::Ledger& ledger) const override;
   [[nodiscard]] std::uint64_t delivered() const override { return delivered_; }
@@ -54,6 +57,7 @@ class Snoop : public event::Run {
   Counts counts_;  // since the end of the last interval
   // Since the start.
   std::uint64_t delivered_ = 0;
+  std::uint64_t parents_lost_ = 0;  // of these
   bpf::Ledger left_out_;
 };
 

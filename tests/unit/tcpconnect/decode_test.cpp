@@ -131,9 +131,18 @@ TEST(Decode, AncestorsAreNeverMoreThanThereIsRoomFor) {
   std::memcpy(ancestry.parents[0].comm, "bash", 5);
   std::vector<std::vector<std::byte>> rest{bytes_of(ancestry), {}};
   auto connect = decode({.first = first, .rest = rest});
+  EXPECT_FALSE(connect->parents_lost);
   ASSERT_EQ(connect->ancestors.size(), std::size(ancestry.parents));
   EXPECT_EQ(connect->ancestors[0].pid, 7U);
   EXPECT_EQ(connect->ancestors[0].comm, "bash");
+}
+
+TEST(Decode, ParentsWhoseRecordNeverCameAreLost) {
+  auto first = bytes_of(attempt());
+  auto connect = decode({.first = first, .whole = false});
+  ASSERT_TRUE(connect);
+  EXPECT_TRUE(connect->parents_lost);
+  EXPECT_TRUE(connect->ancestors.empty());
 }
 
 TEST(DecodeOpen, PendingHasItsAge) {
