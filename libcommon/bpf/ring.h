@@ -26,13 +26,21 @@ class Ring {
 
   // Hands over all records that are complete by now.
   Status consume();
+  // The same, but no more than `most`: those who write cannot keep us here.
+  Status consume(std::size_t most);
 
  private:
   struct Closer {
     void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
   };
+  struct Consumer {
+    RecordHandler handler;
+    std::size_t left = 0;  // of what may still be handed over
+  };
+  static int hand_over(void* context, void* data, std::size_t size);
+
   // On the heap, because libbpf keeps its address.
-  std::unique_ptr<RecordHandler> handler_;
+  std::unique_ptr<Consumer> consumer_;
   std::unique_ptr<ring_buffer, Closer> ring_;
 };
 

@@ -90,10 +90,22 @@ Status Snoop::open_names() {
   return {};
 }
 
-// Names wait for their reader in little memory.
+// settle() can tell what has failed.
+void Snoop::read_names() {
+  auto status = names_->read();
+  if (!status && names_status_) names_status_ = std::move(status);
+}
+
+// Names wait for their reader in little memory. They are read again before the
+// first event: by then all are there that are older than the portion.
+void Snoop::begin_portion() {
+  names_read_ = false;
+  if (names_) read_names();
+}
+
 Status Snoop::settle() {
   if (!names_) return {};
-  SL_CHECK(names_->read());
+  SL_CHECK(std::exchange(names_status_, {}));
   auto now = monotonic_ns();
   if (now - libraries_sought_ns_ < ns_per_second) return {};
   libraries_sought_ns_ = now;
@@ -102,13 +114,20 @@ Status Snoop::settle() {
 
 void Snoop::name(Connect& connect) {
   if (!names_ || !connect.remote) return;
-  // A failure comes again in settle(), which can tell.
-  if (!std::exchange(names_read_, true)) (void)names_->read();
+  if (!std::exchange(names_read_, true)) read_names();
   dns::Address address{connect.remote->address};
-  auto found = names_->find(connect.pid, address, connect.time_ns);
-  if (!found) return;
+  auto found = names_->find({.pid = connect.pid,
+                             .parent = connect.parent,
+                             .uid = connect.uid,
+                             .cgroup = connect.cgroup},
+                            address, connect.time_ns);
+  // What servers said in our own network is of no other's local addresses.
+  bool foreign =
+      connect.elsewhere && found && found->source == dns::Source::answer;
+  if (!found || foreign) return;
   connect.name = std::move(found->text);
   connect.name_source = dns::to_string(found->source);
+  connect.own_name = found->source == dns::Source::lookup;
 }
 
 void Snoop::begin_outputs() {
@@ -129,6 +148,8 @@ void Snoop::judge(Connect& connect) {
     return;
   }
   ++delivered_;
+  connect.elsewhere = connect.remote && is_local(connect.remote->address) &&
+                      connect.netns != own_netns_;
   name(connect);
   ++(connect.outcome == Outcome::ok        ? counts_.established
      : connect.outcome == Outcome::pending ? counts_.pending
@@ -150,6 +171,7 @@ void Snoop::count_left_out(bpf::Ledger& ledger) const {
   if (auto losses = names_->losses()) {
     ledger[LEDGER_lookups_lost] = losses->lookups;
     ledger[LEDGER_answers_lost] = losses->answers;
+    ledger[LEDGER_answers_unasked] = losses->unasked;
   }
 }
 
@@ -158,6 +180,7 @@ Result<std::uint64_t> Snoop::pending() {
 }
 
 Status Snoop::end_pending() {
+  if (names_) note(names_->describe());
   auto now = monotonic_ns();
   for (const auto& record : SL_TRY(tracing_->open_attempts())) {
     auto connect = decode_open(record, now);

@@ -10,6 +10,7 @@
 #include "dns/names.h"
 #include "event/run.h"
 #include "options.h"
+#include "process/proc.h"
 #include "report.h"
 #include "tracing.h"
 
@@ -28,7 +29,7 @@ class Snoop : public event::Run {
   Result<event::OutputSet*> open_outputs() override;
   Result<event::Source*> load(pid_t command_pid) override;
   void begin_outputs() override;
-  void begin_portion() override { names_read_ = false; }
+  void begin_portion() override;
   void take(const event::Pieces& pieces) override;
   Status settle() override;
   void count_left_out(bpf::Ledger& ledger) const override;
@@ -38,6 +39,7 @@ class Snoop : public event::Run {
   Status show(const event::Stretch& stretch) override;
 
   Status open_names();
+  void read_names();
   void name(Connect& connect);
   void judge(Connect& connect);
   void end_attempt(Connect& connect);
@@ -46,8 +48,10 @@ class Snoop : public event::Run {
   Setup setup_;
   std::optional<Tracing> tracing_;
   std::optional<event::Outputs<View>> outputs_;
+  std::uint32_t own_netns_ = process::own_network_namespace();
   std::unique_ptr<dns::Names> names_;
   bool names_read_ = false;  // those that are older than this portion
+  Status names_status_;      // of the first reading that failed
   std::uint64_t libraries_sought_ns_ = 0;
   Summary summary_;
   FoldedConnects folded_;
