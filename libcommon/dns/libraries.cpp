@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <iterator>
 #include <utility>
 
 #include "base/clock.h"
@@ -21,10 +20,9 @@
 namespace sightline::dns {
 namespace {
 
-// Whoever makes files, programs or processes without end costs no more memory
-// than for so many.
+// Whoever makes files of these names without end costs no more memory than for
+// so many.
 constexpr std::size_t most_known = 4096;
-constexpr std::size_t most_waiting = 4096;
 
 // Debian's libc.so.6 has 2 MB; one with its debug information is larger.
 constexpr off_t most_file_bytes = 32 << 20;
@@ -34,11 +32,6 @@ constexpr std::uint64_t first_ns = 2 * ns_per_second;
 constexpr std::uint64_t later_ns = 10 * ns_per_ms;
 constexpr std::size_t most_processes = 128;
 constexpr std::size_t most_files = 16;
-
-// After that a program's libraries are known; but it may be started with others
-// later (an upgrade), so that it is forgotten again.
-constexpr unsigned enough_looks = 4;
-constexpr std::uint64_t forgotten_after_ns = 60 * ns_per_second;
 
 // Where distributions have the C library that programs are linked with
 // (ldconfig(8); musl: its loader).
@@ -141,31 +134,12 @@ void Libraries::look_at_host(Search& search) {
   }
 }
 
-// Also of what has no program, as kernel threads, and of what is gone.
-bool Libraries::was_seen_often(std::uint32_t pid) {
+// Not of what has no program, as kernel threads, and of what is gone.
+bool Libraries::wants_look(std::uint32_t pid) {
   auto program = link_text(pid, "exe");
-  if (program.empty()) return true;
-  auto now = monotonic_ns();
-  bool forget =
-      looks_.size() >= most_known || now - looks_since_ns_ > forgotten_after_ns;
-  if (forget) {
-    looks_.clear();
-    looks_since_ns_ = now;
-  }
-  return ++looks_[link_text(pid, "ns/mnt") + program] > enough_looks;
-}
-
-// Who has appeared since the last call but one.
-void Libraries::enqueue(const std::vector<std::uint32_t>& processes) {
-  std::vector<std::uint32_t> news;
-  std::ranges::set_difference(processes, before_, std::back_inserter(news));
-  auto room = !host_seen_
-                  ? news.size()
-                  : most_waiting - std::min(most_waiting, waiting_.size());
-  auto count = std::min(news.size(), room);
-  skipped_ += news.size() - count;
-  waiting_.insert(waiting_.end(), news.begin(),
-                  news.begin() + static_cast<std::ptrdiff_t>(count));
+  return !program.empty() &&
+         programs_.wants_look(link_text(pid, "ns/mnt") + program,
+                              monotonic_ns());
 }
 
 Libraries::Search Libraries::begin() const {
@@ -176,19 +150,17 @@ Libraries::Search Libraries::begin() const {
 
 Result<std::vector<Library>> Libraries::find_new() {
   auto search = begin();
-  auto processes = SL_TRY(process::list_processes());
-  enqueue(processes);
+  newcomers_.add(SL_TRY(process::list_processes()));
   bool is_first = !std::exchange(host_seen_, true);
   if (is_first) look_at_host(search);
-  while (!waiting_.empty() && search.files > 0 && search.processes > 0 &&
+  while (search.files > 0 && search.processes > 0 &&
          monotonic_ns() < search.until_ns) {
-    auto pid = waiting_.front();
-    waiting_.pop_front();
-    if (!is_first && was_seen_often(pid)) continue;
-    look_at(pid, search);
+    auto pid = newcomers_.next();
+    if (!pid) break;
+    if (!is_first && !wants_look(*pid)) continue;
+    look_at(*pid, search);
     --search.processes;
   }
-  before_ = std::exchange(last_, std::move(processes));
   return std::move(search.found);
 }
 

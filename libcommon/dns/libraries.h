@@ -5,17 +5,16 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
-#include <unordered_map>
 #include <vector>
 
 #include "base/error.h"
 #include "base/handle.h"
 #include "dns/library_slots.h"
+#include "dns/newcomers.h"
 #include "process/objects.h"
 #include "process/proc.h"
 #include "process/roots.h"
@@ -58,7 +57,7 @@ class Libraries {
   // Files that could not be opened, or for which there was no room.
   [[nodiscard]] std::size_t left_out() const { return left_out_.size(); }
   // Looks at processes that were given up, because too many waited.
-  [[nodiscard]] std::uint64_t skipped() const { return skipped_; }
+  [[nodiscard]] std::uint64_t skipped() const { return newcomers_.skipped(); }
 
  private:
   // Device and inode, as the kernel tells them of mappings: overlayfs tells
@@ -75,8 +74,7 @@ class Libraries {
   };
 
   Search begin() const;
-  void enqueue(const std::vector<std::uint32_t>& processes);
-  bool was_seen_often(std::uint32_t pid);
+  bool wants_look(std::uint32_t pid);
   bool is_known(const Identity& identity) const;
   void leave_out(const Identity& identity);
   void look_at(std::uint32_t pid, Search& search);
@@ -88,15 +86,8 @@ class Libraries {
   std::set<Identity> taken_;
   std::set<Identity> known_;  // others, which are none or have no slot
   std::set<Identity> left_out_;
-  // How often a program was looked at since the last time that all of them
-  // were forgotten.
-  std::unordered_map<std::string, unsigned> looks_;
-  std::uint64_t looks_since_ns_ = 0;
-  // Of the last call and of the one before it, ascending.
-  std::vector<std::uint32_t> last_;
-  std::vector<std::uint32_t> before_;
-  std::deque<std::uint32_t> waiting_;
-  std::uint64_t skipped_ = 0;
+  Newcomers newcomers_;
+  SeenPrograms programs_;
   bool host_seen_ = false;
 };
 

@@ -383,6 +383,17 @@ known_of() {
   ((lost_packets + unasked >= 15000 - answers))
 }
 
+@test "a flood that has room is read in portions" {
+  house a
+  open_watch
+  inside python3 "$server" flood 5000
+  # 4,096 packets at once: questions and answers.
+  names 1 10.99.19.249 unknown
+  names 1 10.99.19.249 unknown
+  names 1 10.99.19.249 "flood-4999 answer"
+  nothing_lost
+}
+
 # foreign COUNT: starts lookups as user 1234, with so many libraries of his own
 # that he calls C libraries; what he asks for is at 10.6.6.6. His pid is in
 # $foreigner; `question TEXT` has him ask.
