@@ -63,7 +63,9 @@
   X(start_unseen, EVENTS, PARTIAL, "ended, but the start was not seen")        \
   X(parents_lost, EVENTS, PARTIAL, "parents whose record was lost")            \
   X(lookups_lost, EVENTS, PARTIAL, "lookups of names that were not seen")      \
-  X(answers_lost, EVENTS, PARTIAL, "answers of name servers not seen")
+  X(answers_lost, EVENTS, PARTIAL, "answers of name servers not seen")         \
+  X(answers_unasked, EVENTS, PARTIAL,                                          \
+    "answers of name servers that fit no question")
 
 enum ledger_index {
 #define LEDGER_ENUM(name, scope, class, sentence) LEDGER_##name,

@@ -2,6 +2,7 @@
 #include "bpf/ring.h"
 
 #include <cerrno>
+#include <cstdint>
 #include <new>
 
 namespace sightline::bpf {
@@ -15,6 +16,7 @@ int Ring::hand_over(void* state, void* data, std::size_t size) {
   } catch (const std::bad_alloc&) {
     return -ENOMEM;
   }
+  if (--self.left == 0) self.stopped = true;
   return self.stopped ? -ECANCELED : 0;
 }
 
@@ -29,8 +31,12 @@ Result<Ring> Ring::open(int map_fd, RecordHandler handler) {
 
 int Ring::fd() const { return ring_buffer__epoll_fd(ring_.get()); }
 
-Status Ring::consume() {
+Status Ring::consume() { return consume(SIZE_MAX); }
+
+Status Ring::consume(std::size_t most) {
+  if (most == 0) return {};
   state_->stopped = false;
+  state_->left = most;
   auto result = ring_buffer__consume(ring_.get());
   if (result >= 0 || (result == -ECANCELED && state_->stopped)) return {};
   return fail_errno(result == -ENOMEM ? "cannot keep what the kernel has sent"

@@ -28,6 +28,8 @@ class Ring {
   // Hands over all records that are complete by now. Fails with errno: ENOMEM
   // when the handler had no memory, whose record is then lost.
   Status consume();
+  // The same, but no more than `most`: those who write cannot keep us here.
+  Status consume(std::size_t most);
 
   // From within the handler: this record is the last that consume() hands over,
   // which succeeds. The others stay in the ring.
@@ -41,6 +43,7 @@ class Ring {
   struct State {
     RecordHandler handler;
     bool stopped = false;
+    std::size_t left = 0;  // of what may still be handed over
   };
   static int hand_over(void* state, void* data, std::size_t size);
 

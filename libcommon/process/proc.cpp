@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -154,6 +155,12 @@ Result<std::uint32_t> read_namespace_pid(std::uint32_t pid) {
 Result<std::uint32_t> read_process_of(int tid) {
   auto text = SL_TRY(read_file(fmt::format("/proc/{}/status", tid)));
   return last_number_of(text, "Tgid:");
+}
+
+std::uint32_t own_network_namespace() {
+  struct stat info{};
+  if (::stat("/proc/self/ns/net", &info) != 0) return 0;
+  return static_cast<std::uint32_t>(info.st_ino);
 }
 
 bool is_gone(std::uint32_t pid) {

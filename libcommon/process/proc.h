@@ -58,6 +58,10 @@ Result<std::uint32_t> read_namespace_pid(std::uint32_t pid);
 // The process that a thread belongs to (Tgid: of /proc/TID/status).
 Result<std::uint32_t> read_process_of(int tid);
 
+// The number of our own network namespace, as lsns(8) shows it: the inode of
+// /proc/self/ns/net. 0 when there is no /proc.
+std::uint32_t own_network_namespace();
+
 // Whether a process has ended and was waited for. Number 0 stands for every
 // process outside our PID namespace, and is.
 bool is_gone(std::uint32_t pid);

@@ -378,6 +378,20 @@ socket.socket(socket.AF_INET6).connect_ex(("fe80::92", 81, 0, int(sys.argv[1])))
   check_connects out.json
 }
 
+@test "the loopback of another network is another destination" {
+  program='import socket; socket.socket().connect_ex(("127.0.0.1", 9))'
+  tcpconnect -q --summary -o out.json -o out.folded -- sh -c '
+    python3 -c "$0"
+    unshare --net sh -c "ip link set lo up; readlink /proc/self/ns/net; python3 -c \"\$0\"" "$0"' \
+    "$program" >said
+  other="127.0.0.1:9 [netns $(tr -dc 0-9 <said)]"
+  jq -es --arg other "$other" '
+    map(select(.type == "interval").by_destination[].destination) | sort
+    == ["127.0.0.1:9", $other]' out.json
+  grep -qF ";127.0.0.1:9 [refused] 1" out.folded
+  grep -qF ";$other [refused] 1" out.folded
+}
+
 @test "kernel memory is at most 8 MiB" {
   tcpconnect -v -- true 2>&1 >/dev/null | grep -oE 'maps take [0-9.]+ MiB' >memory
   holds 'mib > 0 && mib <= 8' "mib=$(awk '{ print $3 }' memory)"

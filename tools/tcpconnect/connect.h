@@ -77,6 +77,10 @@ struct Connect {
   // What the program called the remote address, where that is known.
   std::optional<std::string> name = {};
   std::string_view name_source = {};  // how: docs/schema.md has the words
+  bool own_name = false;              // the process itself looked it up
+  // The address means another host in each network namespace, and this one is
+  // not the tool's own.
+  bool elsewhere = false;
 };
 
 // `ok`, `refused`, …
@@ -90,12 +94,22 @@ Outcome outcome_of(int error);
 
 bool is_ipv4(const Address& address);
 
+// Loopback and link-local addresses (RFC 6890) are those of other hosts in each
+// network namespace.
+bool is_local(const Address& address);
+
 // `10.0.0.1`, `2001:db8::1`.
 std::string address_text(const Address& address);
 // `10.0.0.1:443`, `[2001:db8::1]:443`, `[fe80::1%2]:443`.
 std::string endpoint_text(const Endpoint& endpoint);
-// The remote endpoint, by its name where there is one; or what is known
-// instead.
+// The remote endpoint, by its name where there is one: `db.example:80`; or what
+// is known instead.
+std::string remote_text(const Connect& connect);
+// What attempts are counted by: remote_text(), and behind it what tells apart
+// whatever a stranger may have given one name: `db.example:80 [10.0.0.1]`. What
+// the process looked up itself goes by the name alone, wherever it leads. Local
+// addresses of another network namespace have its number, as lsns(8) shows it:
+// `127.0.0.1:80 [netns 4026532281]`.
 std::string destination(const Connect& connect);
 
 }  // namespace sightline::tcpconnect

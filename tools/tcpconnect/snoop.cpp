@@ -90,16 +90,28 @@ Status Snoop::open_names() {
   return {};
 }
 
-// Names wait for their reader in little memory.
 std::vector<int> Snoop::further_fds() const {
   return names_ ? names_->fds() : std::vector<int>();
 }
 
 Status Snoop::read_further() { return names_->read(); }
 
+// settle() can tell what has failed.
+void Snoop::read_names() {
+  auto status = names_->read();
+  if (!status && names_status_) names_status_ = std::move(status);
+}
+
+// Names wait for their reader in little memory. They are read again before the
+// first event: by then all are there that are older than the portion.
+void Snoop::begin_portion() {
+  names_read_ = false;
+  if (names_) read_names();
+}
+
 Status Snoop::settle() {
   if (!names_) return {};
-  SL_CHECK(names_->read());
+  SL_CHECK(std::exchange(names_status_, {}));
   auto now = monotonic_ns();
   if (now - libraries_sought_ns_ < ns_per_second) return {};
   libraries_sought_ns_ = now;
@@ -108,13 +120,20 @@ Status Snoop::settle() {
 
 void Snoop::name(Connect& connect) {
   if (!names_ || !connect.remote) return;
-  // A failure comes again in settle(), which can tell.
-  if (!std::exchange(names_read_, true)) (void)names_->read();
+  if (!std::exchange(names_read_, true)) read_names();
   dns::Address address{connect.remote->address};
-  auto found = names_->find(connect.pid, address, connect.time_ns);
-  if (!found) return;
+  auto found = names_->find({.pid = connect.pid,
+                             .parent = connect.parent,
+                             .uid = connect.uid,
+                             .cgroup = connect.cgroup},
+                            address, connect.time_ns);
+  // What servers said in our own network is of no other's local addresses.
+  bool foreign =
+      connect.elsewhere && found && found->source == dns::Source::answer;
+  if (!found || foreign) return;
   connect.name = std::move(found->text);
   connect.name_source = dns::to_string(found->source);
+  connect.own_name = found->source == dns::Source::lookup;
 }
 
 void Snoop::begin_outputs() {
@@ -136,6 +155,8 @@ void Snoop::judge(Connect& connect) {
   }
   ++delivered_;
   if (connect.parents_lost) ++parents_lost_;
+  connect.elsewhere = connect.remote && is_local(connect.remote->address) &&
+                      connect.netns != own_netns_;
   name(connect);
   ++(connect.outcome == Outcome::ok        ? counts_.established
      : connect.outcome == Outcome::pending ? counts_.pending
@@ -153,13 +174,14 @@ void Snoop::count_left_out(bpf::Ledger& ledger) const {
        {LEDGER_not_matching, LEDGER_other_latency, LEDGER_exit_missing}) {
     ledger[index] += left_out_[index];
   }
-  // Counted here alone, where each row that lacks its parents is seen once,
-  // whyever their record did not come.
-  ledger[LEDGER_parents_lost] = parents_lost_;
+  // Where a record of parents was announced and did not come; the kernel half
+  // counts those that it could not keep.
+  ledger[LEDGER_parents_lost] += parents_lost_;
   if (!names_) return;
   if (auto losses = names_->losses()) {
     ledger[LEDGER_lookups_lost] = losses->lookups;
     ledger[LEDGER_answers_lost] = losses->answers;
+    ledger[LEDGER_answers_unasked] = losses->unasked;
   }
 }
 
@@ -168,6 +190,7 @@ Result<std::uint64_t> Snoop::pending() {
 }
 
 Status Snoop::end_pending() {
+  if (names_) note(names_->describe());
   auto now = monotonic_ns();
   for (const auto& record : SL_TRY(tracing_->open_attempts())) {
     auto connect = decode_open(record, now);

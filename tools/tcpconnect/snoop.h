@@ -11,6 +11,7 @@
 #include "dns/names.h"
 #include "event/run.h"
 #include "options.h"
+#include "process/proc.h"
 #include "report.h"
 #include "tracing.h"
 
@@ -29,7 +30,7 @@ class Snoop : public event::Run {
   Result<event::OutputSet*> open_outputs() override;
   Result<event::Source*> load(pid_t command_pid) override;
   void begin_outputs() override;
-  void begin_portion() override { names_read_ = false; }
+  void begin_portion() override;
   void take(const event::Pieces& pieces) override;
   [[nodiscard]] std::vector<int> further_fds() const override;
   Status read_further() override;
@@ -41,6 +42,7 @@ class Snoop : public event::Run {
   Status show(const event::Stretch& stretch) override;
 
   Status open_names();
+  void read_names();
   void name(Connect& connect);
   void judge(Connect& connect);
   void end_attempt(Connect& connect);
@@ -49,8 +51,10 @@ class Snoop : public event::Run {
   Setup setup_;
   std::optional<Tracing> tracing_;
   std::optional<event::Outputs<View>> outputs_;
+  std::uint32_t own_netns_ = process::own_network_namespace();
   std::unique_ptr<dns::Names> names_;
   bool names_read_ = false;  // those that are older than this portion
+  Status names_status_;      // of the first reading that failed
   std::uint64_t libraries_sought_ns_ = 0;
   Summary summary_;
   FoldedConnects folded_;

@@ -132,7 +132,7 @@ class TableView : public View {
   }
 
   std::string remote_cell(const Connect& connect) const {
-    auto text = destination(connect);
+    auto text = remote_text(connect);
     bool ancestry = setup_.options.ancestry && connect.start_seen;
     for (const auto& remark : remarks(connect, ancestry)) {
       text += fmt::format(" [{}]", remark);
