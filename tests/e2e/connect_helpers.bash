@@ -45,6 +45,9 @@ check_connects() {
   ' "$file" --args "$@" >/dev/null
 }
 
+# of_ledger KEY: at the end.
+of_ledger() { records "select(.type == \"end\").ledger.$1" out.json; }
+
 # sees CASE...: the rows are the attempts that the workload says it made. The
 # kernel may lack what it tries.
 sees() {

@@ -205,6 +205,22 @@ socket.socket(socket.AF_INET6).connect_ex(("fe80::92", 81, 0, int(sys.argv[1])))
   done
 }
 
+@test "what is pending shows in each interval, until it ends" {
+  mkfifo hold
+  snoop -q -j --summary -i 200ms -n connects -o out.json
+  "$workloads/connects" unanswered <>hold >said 3>&- 4>&- &
+  started+=($!)
+  stretches() { records "select(.type == \"interval\") | $1 | select(.)" out.json | wc -l; }
+  hangs() { [ "$(stretches '.pending == 1 and ([.by_destination[].outcomes.pending] | add) == 1')" -ge 2 ]; }
+  until_true hangs
+  echo >hold
+  ended() { [ "$(stretches '.failed == 1 and .pending == 0')" -eq 1 ]; }
+  until_true ended
+  finish INT
+  [ "$(stretches '.established == 1')" -eq 1 ]
+  [ "$(of_ledger unaccounted)" -eq 0 ]
+}
+
 @test "what began before is shown as far as it is known" {
   new_network
   on_input "$right" tcp dport 7001 drop
@@ -224,7 +240,7 @@ socket.socket(socket.AF_INET6).connect_ex(("fe80::92", 81, 0, int(sys.argv[1])))
   holds_of_events 'all(.outcome == "aborted" and .pid == null
     and .pid_reason == "it began before it could be seen"
     and .remote_address == "10.9.0.2" and .latency_ns == null)'
-  [ "$(records 'select(.type == "end").ledger.start_unseen' out.json)" -eq 2 ]
+  [ "$(of_ledger start_unseen)" -eq 2 ]
 }
 
 @test "an address that a cgroup's program rewrites is shown before and after" {

@@ -66,6 +66,13 @@ struct Summary {
   void clear() { *this = Summary(); }
 };
 
+// All since the end of the last interval.
+struct Totals {
+  Counts counts = {};
+  Summary summary = {};        // with --summary or --hist
+  FoldedConnects folded = {};  // with folded output
+};
+
 struct Report : event::Stretch {
   Counts counts = {};
   const Summary* summary = nullptr;  // with --summary or --hist

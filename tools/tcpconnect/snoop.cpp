@@ -119,6 +119,8 @@ Status Snoop::settle() {
 }
 
 void Snoop::name(Connect& connect) {
+  connect.elsewhere = connect.remote && is_local(connect.remote->address) &&
+                      connect.netns != own_netns_;
   if (!names_ || !connect.remote) return;
   if (!std::exchange(names_read_, true)) read_names();
   dns::Address address{connect.remote->address};
@@ -146,26 +148,31 @@ void Snoop::take(const event::Pieces& pieces) {
   if (auto connect = decode(pieces)) judge(*connect);
 }
 
+bool Snoop::has_wanted_name(const Connect& connect) const {
+  const auto& wanted = options_.common.name;
+  return !wanted || wanted->matches(connect.comm);
+}
+
+void Snoop::count(const Connect& connect, Totals& totals) const {
+  auto& counts = totals.counts;
+  ++(connect.outcome == Outcome::ok        ? counts.established
+     : connect.outcome == Outcome::pending ? counts.pending
+                                           : counts.failed);
+  if (outputs_->writes(output::Format::folded)) totals.folded.add(connect);
+  if (options_.only_reports()) totals.summary.add(connect);
+}
+
 // What the kernel half could not leave out.
 void Snoop::judge(Connect& connect) {
-  const auto& common = options_.common;
-  if (common.name && !common.name->matches(connect.comm)) {
+  if (!has_wanted_name(connect)) {
     ++left_out_[LEDGER_not_matching];
     return;
   }
   ++delivered_;
   if (connect.parents_lost) ++parents_lost_;
-  connect.elsewhere = connect.remote && is_local(connect.remote->address) &&
-                      connect.netns != own_netns_;
   name(connect);
-  ++(connect.outcome == Outcome::ok        ? counts_.established
-     : connect.outcome == Outcome::pending ? counts_.pending
-                                           : counts_.failed);
-  if (outputs_->writes(output::Format::folded)) folded_.add(connect);
-  if (options_.only_reports()) {
-    summary_.add(connect);
-    return;
-  }
+  count(connect, totals_);
+  if (options_.only_reports()) return;
   outputs_->add([&](View& view) { return view.row(connect); });
 }
 
@@ -201,11 +208,15 @@ Status Snoop::end_pending() {
 
 // How long one that is pending will take nobody knows, but not less than its
 // age.
-void Snoop::end_attempt(Connect& connect) {
+bool Snoop::has_wanted_age(const Connect& connect) const {
   const auto& common = options_.common;
   auto age = connect.latency_ns.value_or(0);
-  if (age < common.min_ns.value_or(0) ||
-      age > common.max_ns.value_or(UINT64_MAX)) {
+  return age >= common.min_ns.value_or(0) &&
+         age <= common.max_ns.value_or(UINT64_MAX);
+}
+
+void Snoop::end_attempt(Connect& connect) {
+  if (!has_wanted_age(connect)) {
     ++left_out_[LEDGER_other_latency];
     return;
   }
@@ -213,16 +224,31 @@ void Snoop::end_attempt(Connect& connect) {
   judge(connect);
 }
 
-Status Snoop::show(const event::Stretch& stretch) {
-  const auto* summary = options_.only_reports() ? &summary_ : nullptr;
-  Report report{stretch, counts_, summary, &folded_};
-  auto shown = outputs_->show(report);
-  if (stretch.kind == event::ReportKind::interval) {
-    counts_ = {};
-    summary_.clear();
-    folded_.clear();
+// What hangs is to be seen while it does: an attempt that is pending at the end
+// of an interval is in it, and in the next one again.
+Status Snoop::count_pending(Totals& totals) {
+  auto now = monotonic_ns();
+  for (const auto& record : SL_TRY(tracing_->open_attempts())) {
+    auto connect = decode_open(record, now);
+    if (connect.outcome != Outcome::pending || !has_wanted_age(connect) ||
+        !has_wanted_name(connect)) {
+      continue;
+    }
+    name(connect);
+    count(connect, totals);
   }
-  return shown;
+  return {};
+}
+
+Status Snoop::show(const event::Stretch& stretch) {
+  auto totals = totals_;
+  if (stretch.kind != event::ReportKind::final) {
+    SL_CHECK(count_pending(totals));
+  }
+  const auto* summary = options_.only_reports() ? &totals.summary : nullptr;
+  Report report{stretch, totals.counts, summary, &totals.folded};
+  if (stretch.kind == event::ReportKind::interval) totals_ = {};
+  return outputs_->show(report);
 }
 
 }  // namespace sightline::tcpconnect

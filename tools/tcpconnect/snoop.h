@@ -44,8 +44,12 @@ class Snoop : public event::Run {
   Status open_names();
   void read_names();
   void name(Connect& connect);
+  [[nodiscard]] bool has_wanted_name(const Connect& connect) const;
+  [[nodiscard]] bool has_wanted_age(const Connect& connect) const;
+  void count(const Connect& connect, Totals& totals) const;
   void judge(Connect& connect);
   void end_attempt(Connect& connect);
+  Status count_pending(Totals& totals);
 
   const Options& options_;
   Setup setup_;
@@ -56,9 +60,7 @@ class Snoop : public event::Run {
   bool names_read_ = false;  // those that are older than this portion
   Status names_status_;      // of the first reading that failed
   std::uint64_t libraries_sought_ns_ = 0;
-  Summary summary_;
-  FoldedConnects folded_;
-  Counts counts_;  // since the end of the last interval
+  Totals totals_;
   // Since the start.
   std::uint64_t delivered_ = 0;
   std::uint64_t parents_lost_ = 0;  // of these
