@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "dns/names.h"
 #include "event/run.h"
@@ -39,6 +40,7 @@ class Snoop : public event::Run {
   Status show(const event::Stretch& stretch) override;
 
   Status open_names();
+  void note_names();
   void read_names();
   void name(Connect& connect);
   void judge(Connect& connect);
@@ -51,7 +53,8 @@ class Snoop : public event::Run {
   std::uint32_t own_netns_ = process::own_network_namespace();
   std::unique_ptr<dns::Names> names_;
   bool names_read_ = false;  // those that are older than this portion
-  Status names_status_;      // of the first reading that failed
+  std::string names_noted_;
+  Status names_status_;  // of the first reading that failed
   std::uint64_t libraries_sought_ns_ = 0;
   Summary summary_;
   FoldedConnects folded_;
