@@ -62,7 +62,7 @@ constexpr std::array filter{
     jump(BPF_JEQ, ETH_P_IPV6, 0, 9),
     load(BPF_B | BPF_ABS, 6),  // the next header
     jump(BPF_JEQ, IPPROTO_UDP, 0, 7),
-    sock_filter{BPF_LDX | BPF_W | BPF_IMM, 0, 0, 40},
+    sock_filter{BPF_LDX | BPF_IMM, 0, 0, 40},  // X: of version 6
     load(BPF_B | BPF_ABS, extra(SKF_AD_PKTTYPE)),
     jump(BPF_JEQ, PACKET_OUTGOING, 0, 2),
     load(BPF_H | BPF_IND, 2),  // the port that it goes to

@@ -82,7 +82,7 @@ Result<event::Source*> Snoop::load(pid_t command_pid) {
 Status Snoop::open_names() {
   names_ = std::make_unique<dns::Names>(
       SL_TRY(dns::Names::open(options_.common.btf)));
-  note(names_->describe());
+  note_names();
   if (const auto& missing = names_->missing()) {
     cli::say_hint(fmt::format("tcpconnect: some names will not be seen: {}\n",
                               printable(missing->what)));
@@ -95,6 +95,13 @@ std::vector<int> Snoop::further_fds() const {
 }
 
 Status Snoop::read_further() { return names_->read(); }
+
+// Again when it has changed.
+void Snoop::note_names() {
+  auto text = names_->describe();
+  if (text != names_noted_) note(text);
+  names_noted_ = std::move(text);
+}
 
 // settle() can tell what has failed.
 void Snoop::read_names() {
@@ -197,7 +204,7 @@ Result<std::uint64_t> Snoop::pending() {
 }
 
 Status Snoop::end_pending() {
-  if (names_) note(names_->describe());
+  if (names_) note_names();
   auto now = monotonic_ns();
   for (const auto& record : SL_TRY(tracing_->open_attempts())) {
     auto connect = decode_open(record, now);

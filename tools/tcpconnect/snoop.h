@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "dns/names.h"
@@ -42,6 +43,7 @@ class Snoop : public event::Run {
   Status show(const event::Stretch& stretch) override;
 
   Status open_names();
+  void note_names();
   void read_names();
   void name(Connect& connect);
   [[nodiscard]] bool has_wanted_name(const Connect& connect) const;
@@ -58,7 +60,8 @@ class Snoop : public event::Run {
   std::uint32_t own_netns_ = process::own_network_namespace();
   std::unique_ptr<dns::Names> names_;
   bool names_read_ = false;  // those that are older than this portion
-  Status names_status_;      // of the first reading that failed
+  std::string names_noted_;
+  Status names_status_;  // of the first reading that failed
   std::uint64_t libraries_sought_ns_ = 0;
   Totals totals_;
   // Since the start.
