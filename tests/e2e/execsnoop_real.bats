@@ -7,6 +7,7 @@ bats_require_minimum_version 1.5.0
 load helpers
 load exec_helpers
 load project
+load apt
 setup() { e2e_setup; }
 teardown() { e2e_teardown; }
 
@@ -53,7 +54,7 @@ build() {
   # Seconds for the compiler, some milliseconds for the assembler.
   for number in 1 2; do
     for part in {1..400}; do
-      project_part $part | sed "s/compare/&_$part/g"
+      project_part "$part" | sed "s/compare/&_$part/g"
     done >big/big$number.c
   done
   touch big/all.h
@@ -90,4 +91,30 @@ build() {
   # Every program has its parent among those before it.
   holds_of_events '. as $all | map(.pid) as $pids | $all[1:]
     | all(.parent_pid as $parent | .pid == $all[0].pid or ($pids | index($parent)) != null)'
+}
+
+# apt_work COMMAND...: apt reads an archive's index and installs from it.
+apt_work() {
+  new_apt "file:$PWD/archive"
+  APT_CONFIG=$PWD/apt/conf "$@" /bin/sh -c 'apt-get -q update && apt-get -q -s install small &&
+    apt-get -q -y install small && apt-get -q -y purge small'
+}
+
+# Whether apt's methods end by themselves or by apt's signal is a race of theirs.
+ends_of_methods() {
+  sed -E '/"\/usr\/lib\/apt\/methods\//s/"(exited [0-9]+|killed 2)"\]$/"ended"]/' "$1" | sort
+}
+
+@test "apt-get: what strace says, with dpkg and a package's script" {
+  new_archive
+  apt_work strace_execs
+  apt_work execsnoop -q -l -j -o out.json -- >said
+  check_events out.json event_ring_full scratch_full recursion text_lost \
+    text_unreadable path_cut exit_missing target_table_full
+  "$BATS_TEST_DIRNAME/execs_of.py" out.json >seen
+  diff <(ends_of_methods expected) <(ends_of_methods seen)
+  grep -q '"apt-get", "-q", "-y", "install", "small"\], "exited 0"' seen
+  grep -q '"/usr/bin/dpkg-deb", .*"exited 0"' seen
+  grep -qE '"[^"]*/small.postinst", "configure", ""\], "exited 0"' seen
+  grep -q '"/bin/true", \["/bin/true", "configure", ""\]' seen
 }
