@@ -11,21 +11,6 @@ load apt
 setup() { e2e_setup; }
 teardown() { e2e_teardown; }
 
-# strace_execs COMMAND...: what it executes, in `expected`. A file for each process,
-# so that no line is torn by that of another.
-strace_execs() {
-  strace -ff -o trace -e trace=execve,execveat -e abbrev=none \
-    -s 1000000 -xx "$@" >/dev/null 2>strace.err || { cat strace.err; return 1; }
-  "$BATS_TEST_DIRNAME/execs_of.py" trace.* >expected
-  rm trace.*
-  [ -s expected ]
-}
-
-same_execs() {
-  "$BATS_TEST_DIRNAME/execs_of.py" out.json >seen
-  diff expected seen
-}
-
 # As new as can be, so that everything is built.
 build() {
   rm -rf project

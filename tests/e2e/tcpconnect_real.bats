@@ -14,20 +14,6 @@ setup() {
 }
 teardown() { e2e_teardown; }
 
-# A host that nothing leads out of, where localhost has both addresses.
-new_host() {
-  printf '%s\n' '127.0.0.1 localhost' '::1 localhost' >hosts
-  echo 'hosts: files' >nsswitch
-  # shellcheck disable=SC2016 # for the inner shell
-  background unshare --net --mount sh -c 'mount --bind hosts /etc/hosts &&
-    mount --bind nsswitch /etc/nsswitch.conf && ip link set lo up && touch up &&
-    exec tail -f /dev/null'
-  host=$last
-  until_true test -e up
-  # What is run there, in this folder.
-  there=(nsenter --target "$host" --net --mount env -C "$PWD")
-}
-
 # accept_at ADDRESS PORT [DIRECTORY]: a server that writes whom it has accepted into
 # accepted.PORT.
 accept_at() {
