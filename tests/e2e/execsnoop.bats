@@ -259,6 +259,13 @@ teardown() { e2e_teardown; }
     | map(select(.command == "execs"))[0] | .count == 601 and .ended >= 600
       and .lifetime_p50_ns > 0)' out.json
   [ "$(events true)" -eq 0 ]
+  # What failed is no exec, here as everywhere. Each line fits, and has a word for
+  # each column.
+  execsnoop -q --summary --width 80 -o out.txt -o out.json -- sh -c '/bin/true; env no-such; sh -c "env no-such-either" ; true'
+  grep -qE '^[0-9.]+ [mun]?s: 5 execs \([0-9.]+/s\), 2 failed$' out.txt
+  grep -qE '^lifetime: p50 [^,]+, p90 [^,]+, p99 [0-9.]+ [mun]?s$' out.txt
+  [ "$(records 'select(.type == "interval") | [.execs, .failed] | join(" ")' out.json)" = '5 2' ]
+  [ "$(sed -n '/^COUNT.*COMMAND$/,/^$/p' out.txt | awk 'NF && NF != 7')" = '' ]
   snoop -q --summary -i 200ms -j -o many.json
   two() { [ "$(grep -c '"type":"interval"' many.json)" -ge 2 ]; }
   until_true two
