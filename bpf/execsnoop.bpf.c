@@ -106,7 +106,7 @@ static __always_inline void describe_task(struct exec_record *record,
   struct tty_struct *tty = BPF_CORE_READ(task, signal, tty);
   record->start_ns = BPF_CORE_READ(task, group_leader, start_time);
   record->cgroup = bpf_get_current_cgroup_id();
-  read_times(&record->times, task);
+  read_times(&record->times, task, record->header.time_ns);
   record->pid = task_pid(task);
   record->old_tid = task_tid(task);
   record->parent = task_pid(parent);
@@ -333,7 +333,7 @@ static __always_inline int send_exit(struct task_struct *task) {
   begin_event(&record.header, EXEC_EXIT);
   record.start_ns = BPF_CORE_READ(leader, start_time);
   record.process = bpf_get_current_pid_tgid() >> 32;
-  read_ending(&record.times, signal);
+  read_ending(&record.times, task, record.header.time_ns);
   record.max_rss_pages = BPF_CORE_READ(signal, maxrss);
   record.code = BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT
                     ? BPF_CORE_READ(signal, group_exit_code)

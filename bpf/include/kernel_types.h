@@ -120,8 +120,19 @@ struct signal_struct {
   unsigned long long sum_sched_runtime;
 };
 
+struct rq {
+  unsigned long long clock;
+  unsigned long long clock_task;  // less interrupts and what a host has stolen
+};
+
+struct cfs_rq {
+  struct rq *rq;
+};
+
 struct sched_entity {
+  unsigned long long exec_start;  // clock_task, as of sum_exec_runtime
   unsigned long long sum_exec_runtime;
+  struct cfs_rq *cfs_rq;  // with CONFIG_FAIR_GROUP_SCHED
 };
 
 // x86: include/asm/thread_info.h.

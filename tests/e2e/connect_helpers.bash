@@ -121,3 +121,18 @@ serve() {
   IFS= read -r -t 60 port <serving
   rm serving
 }
+
+# A host that nothing leads out of. There localhost and both.test have an address of
+# each family.
+new_host() {
+  printf '%s\n' '127.0.0.1 localhost both.test' '::1 localhost both.test' >hosts
+  echo 'hosts: files' >nsswitch
+  # shellcheck disable=SC2016 # for the inner shell
+  background unshare --net --mount sh -c 'mount --bind hosts /etc/hosts &&
+    mount --bind nsswitch /etc/nsswitch.conf && ip link set lo up && touch up &&
+    exec tail -f /dev/null'
+  host=$last
+  until_true test -e up
+  # What is run there, in this folder.
+  there=(nsenter --target "$host" --net --mount env -C "$PWD")
+}

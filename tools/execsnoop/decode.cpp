@@ -77,8 +77,10 @@ std::string exe_of(std::string_view text, std::uint32_t flags) {
 }
 
 Times times_of(const exec_times& times) {
-  return {
-      .runtime_ns = times.runtime, .user = times.utime, .system = times.stime};
+  return {.runtime_ns = times.runtime,
+          .uncounted_ns = times.uncounted,
+          .user = times.utime,
+          .system = times.stime};
 }
 
 // As the kernel names it in bprm->filename (alloc_bprm, fs/exec.c, 6.18).

@@ -20,6 +20,7 @@ using event::Ancestor;
 // counted at ticks; the kernel, too, uses them only to divide the runtime.
 struct Times {
   std::uint64_t runtime_ns = 0;
+  std::uint64_t uncounted_ns = 0;  // see exec_times in bpf/execsnoop.h
   std::uint64_t user = 0;
   std::uint64_t system = 0;
 };
