@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "base/units.h"
+#include "event/time_columns.h"
 #include "output/table.h"
 #include "report.h"
 
@@ -45,10 +46,13 @@ class SummaryView : public View {
   // Two lines, so that each fits 80 columns. As in rows and in JSON, an attempt
   // that failed is no exec; the tables count both.
   std::string headline(const Report& report) const {
-    auto text = line(fmt::format(
-        "{}: {} exec{} ({}/s), {} failed", format_duration(report.length_ns()),
-        format_count(report.succeeded), report.succeeded == 1 ? "" : "s",
-        rate(report.succeeded, report), format_count(report.failed)));
+    auto when = event::time_prefix(setup_.options.common, setup_, report.to_ns);
+    auto text = line(when + fmt::format("{}: {} exec{} ({}/s), {} failed",
+                                        format_duration(report.length_ns()),
+                                        format_count(report.succeeded),
+                                        report.succeeded == 1 ? "" : "s",
+                                        rate(report.succeeded, report),
+                                        format_count(report.failed)));
     const auto& lives = report.summary->all.durations_ns;
     if (lives.count() == 0) return text;
     return text + line(fmt::format("lifetime: p50 {}, p90 {}, p99 {}",
