@@ -86,6 +86,14 @@ TEST_F(ReaderTest, KeepsNoMoreThanItsBound) {
   EXPECT_EQ(seen_, expected_) << "in their order, and none is left behind";
 }
 
+TEST_F(ReaderTest, IsNotEmptyWhileTheRingHasWhatItHadNoRoomFor) {
+  fill();
+  do {
+    EXPECT_TRUE(reader_->read(2 * bound));
+  } while (!reader_->empty());
+  EXPECT_EQ(seen_, expected_);
+}
+
 TEST_F(ReaderTest, WhatItsThreadHasKeptComesInItsOrder) {
   ASSERT_TRUE(reader_->start());
   send(1, 1);
