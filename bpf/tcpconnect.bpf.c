@@ -109,6 +109,14 @@ __noinline int put_ancestors(__u64 key) {
   return 0;
 }
 
+// With the header of its attempt: user space shows those that are pending.
+static __always_inline void keep_ancestry(__u64 key,
+                                          const struct event_header *header) {
+  put_ancestors(key);
+  struct connect_ancestry *kept = bpf_map_lookup_elem(&ancestries, &key);
+  if (kept) kept->header = *header;
+}
+
 static __always_inline struct connect_ancestry *ancestry_of(__u64 key) {
   if (!want_ancestry) return NULL;
   struct connect_ancestry *found = bpf_map_lookup_elem(&ancestries, &key);
@@ -168,11 +176,12 @@ static __always_inline void describe_start(struct sock *sk,
                                            const struct socket_head *head) {
   struct connect_record *record = attempt_of(sk);
   if (!record) return;
-  record->state = CONNECT_PENDING;
   describe_caller(record);
   describe_socket(record, sk, head);
   compare_asked(record, sk);
-  if (want_ancestry) put_ancestors((__u64)sk);
+  if (want_ancestry) keep_ancestry((__u64)sk, &record->header);
+  barrier();  // user space may be reading
+  record->state = CONNECT_PENDING;
 }
 
 static __always_inline bool wants_start(const struct socket_head *head) {

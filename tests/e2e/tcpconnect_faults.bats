@@ -200,8 +200,9 @@ fill_ring() {
     "$workloads/connects" unanswered <>hold.$i >>said 3>&- 4>&- &
     started+=($!)
   done
-  said_all() { [ "$(wc -l <said)" -eq $((2 * $1)) ]; }
-  until_true said_all "$1"
+  local wanted=$((2 * $1))
+  all_said() { [ "$(wc -l <said)" -eq "$wanted" ]; }
+  until_true all_said
   snoop -j --ancestry -o out.json
   kill -STOP "$tool"
   for ((i = 0; i < $1; ++i)); do echo >hold.$i; done
@@ -218,7 +219,8 @@ fill_ring() {
     [ "$status" -eq 0 ]
     check_connects out.json
     lost=$(of_ledger parents_lost)
-    [ "$(events '.comm == "connects" and .pid != null and .ancestors == []' \
+    [ "$(events '.comm == "connects" and .ancestors == null
+      and .ancestors_reason == "their record was lost"' \
       out.json)" -eq "$lost" ]
     [ "$lost" -eq 0 ] || break
   done

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154 # bats: variables of the helpers
 # A tool in a time namespace, where clock_gettime() and /proc are ahead of the
 # kernel's own clocks, or behind them.
 

@@ -135,6 +135,14 @@ Json ancestor_records(const Connect& connect) {
   return ancestors;
 }
 
+void put_ancestors(JsonLine& record, const Connect& connect) {
+  if (connect.parents_lost) {
+    record.absent("ancestors", "their record was lost");
+  } else {
+    record.value("ancestors", ancestor_records(connect));
+  }
+}
+
 Json outcome_counts(const Total& total) {
   auto counts = Json::object();
   for (std::size_t i = 0; i < outcomes; ++i) {
@@ -198,7 +206,7 @@ class JsonView : public View {
     put_outcome(record, connect);
     put_socket(record, connect);
     if (setup_.options.needs_ancestry()) {
-      record.value("ancestors", ancestor_records(connect));
+      put_ancestors(record, connect);
     }
     return record.finish();
   }

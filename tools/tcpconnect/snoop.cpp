@@ -205,12 +205,15 @@ Result<std::uint64_t> Snoop::pending() {
 
 Status Snoop::end_pending() {
   if (names_) note_names();
-  auto now = monotonic_ns();
-  for (const auto& record : SL_TRY(tracing_->open_attempts())) {
-    auto connect = decode_open(record, now);
-    end_attempt(connect);
-  }
+  auto open = SL_TRY(open_attempts());
+  for (auto& connect : open) end_attempt(connect);
   return {};
+}
+
+Result<std::vector<Connect>> Snoop::open_attempts() const {
+  auto ancestries = SL_TRY(tracing_->open_ancestries());
+  auto attempts = SL_TRY(tracing_->open_attempts());
+  return decode_open(attempts, ancestries, monotonic_ns());
 }
 
 // How long one that is pending will take nobody knows, but not less than its
@@ -234,9 +237,8 @@ void Snoop::end_attempt(Connect& connect) {
 // What hangs is to be seen while it does: an attempt that is pending at the end
 // of an interval is in it, and in the next one again.
 Status Snoop::count_pending(Totals& totals) {
-  auto now = monotonic_ns();
-  for (const auto& record : SL_TRY(tracing_->open_attempts())) {
-    auto connect = decode_open(record, now);
+  auto open = SL_TRY(open_attempts());
+  for (auto& connect : open) {
     if (connect.outcome != Outcome::pending || !has_wanted_age(connect) ||
         !has_wanted_name(connect)) {
       continue;

@@ -51,6 +51,7 @@ class Snoop : public event::Run {
   void count(const Connect& connect, Totals& totals) const;
   void judge(Connect& connect);
   void end_attempt(Connect& connect);
+  [[nodiscard]] Result<std::vector<Connect>> open_attempts() const;
   Status count_pending(Totals& totals);
 
   const Options& options_;

@@ -165,11 +165,12 @@ std::uint64_t Tracing::failures_missed() const {
 }
 
 Result<std::vector<connect_record>> Tracing::open_attempts() const {
-  auto open = SL_TRY(bpf::read_all<connect_record>(skeleton_->maps.attempts));
-  std::ranges::sort(open, {}, [](const connect_record& record) {
-    return record.header.time_ns;
-  });
-  return open;
+  return bpf::read_all<connect_record>(skeleton_->maps.attempts);
+}
+
+Result<std::vector<connect_ancestry>> Tracing::open_ancestries() const {
+  if (!skeleton_->rodata->want_ancestry) return std::vector<connect_ancestry>();
+  return bpf::read_all<connect_ancestry>(skeleton_->maps.ancestries);
 }
 
 void Tracing::forget(int pid) {

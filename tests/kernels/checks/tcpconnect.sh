@@ -93,11 +93,12 @@ check_shows_what_is_pending() {
   rm -f hold
   : >made
   mkfifo hold
-  watch -- sh -c 'connects unanswered <>hold >made &
+  watch -a -- sh -c 'connects unanswered <>hold >made &
     until [ "$(wc -l <made)" = 2 ]; do :; done'
   echo >hold
   holds 'map(.outcome) == ["ok", "pending"]
-    and (.[1] | .comm == "connects" and .latency_ns > 0 and .errno == null)
+    and (.[1] | .comm == "connects" and .latency_ns > 0 and .errno == null
+                and .ancestors[0].comm == "sh")
     and .[0].remote_port == .[1].remote_port'
 }
 

@@ -145,15 +145,34 @@ TEST(Decode, ParentsWhoseRecordNeverCameAreLost) {
   EXPECT_TRUE(connect->ancestors.empty());
 }
 
+Connect open_at(const connect_record& record, std::uint64_t now_ns) {
+  return decode_open({&record, 1}, {}, now_ns).at(0);
+}
+
 TEST(DecodeOpen, PendingHasItsAge) {
   auto record = attempt();
   record.state = CONNECT_PENDING;
-  EXPECT_EQ(decode_open(record, 5000).outcome, Outcome::pending);
-  EXPECT_EQ(decode_open(record, 5000).latency_ns, 4000U);
-  EXPECT_EQ(decode_open(record, 999).latency_ns, 0U);
+  EXPECT_EQ(open_at(record, 5000).outcome, Outcome::pending);
+  EXPECT_EQ(open_at(record, 5000).latency_ns, 4000U);
+  EXPECT_EQ(open_at(record, 999).latency_ns, 0U);
   record.state = CONNECT_RETURNING;
-  EXPECT_EQ(decode_open(record, 5000).outcome, Outcome::unknown);
-  EXPECT_EQ(decode_open(record, 5000).latency_ns, 50U);
+  EXPECT_EQ(open_at(record, 5000).outcome, Outcome::unknown);
+  EXPECT_EQ(open_at(record, 5000).latency_ns, 50U);
+}
+
+TEST(DecodeOpen, ParentsByTheirHeaderAndTheOldestFirst) {
+  std::array<connect_record, 2> attempts{attempt(), attempt()};
+  attempts[0].header.time_ns = attempts[1].header.time_ns + 1;
+  std::array<connect_ancestry, 1> ancestries{};
+  ancestries[0].header = attempts[1].header;
+  ancestries[0].count = 1;
+  ancestries[0].parents[0].pid = 7;
+  auto open = decode_open(attempts, ancestries, 5000);
+  ASSERT_EQ(open.size(), 2U);
+  EXPECT_LT(open[0].time_ns, open[1].time_ns);
+  ASSERT_EQ(open[0].ancestors.size(), 1U);
+  EXPECT_EQ(open[0].ancestors[0].pid, 7U);
+  EXPECT_TRUE(open[1].ancestors.empty());
 }
 
 }  // namespace
