@@ -426,6 +426,31 @@ static __always_inline int call_failed(struct sock *sk, long error,
   return wants_failure(sk, asked) ? report_failure(sk, error, asked) : 0;
 }
 
+// Of a socket that does not block the call has let go, and on a fast network an
+// answer has come by then. The program learns of it as of any other error.
+static __always_inline int note_soft_error(struct sock *sk) {
+  struct connect_record *record = attempt_of(sk);
+  if (!record || record->state != CONNECT_PENDING) return 0;
+  int error = BPF_CORE_READ(sk, sk_err_soft);
+  if (!error) return 0;
+  record->soft_latency_ns = bpf_ktime_get_ns() - record->header.time_ns;
+  record->soft_error = error;
+  return 0;
+}
+
+static __always_inline struct sock *socket_of_call(__u32 descriptor) {
+  struct file *file = file_of(descriptor);
+  struct socket *socket = file ? socket_of_file(file) : NULL;
+  return socket ? tcp_of(socket) : NULL;
+}
+
+static __always_inline int system_call_goes_on(long error) {
+  struct connect_call call = {};
+  if (error != EINPROGRESS || !read_connect_call(&call)) return 0;
+  struct sock *sk = socket_of_call(call.descriptor);
+  return sk ? note_soft_error(sk) : 0;
+}
+
 static __always_inline bool is_send(__u32 name) { return name != SYS_CONNECT; }
 
 // A socket that may not use Fast Open has not tried to connect.
@@ -435,13 +460,17 @@ static __always_inline int system_call_failed(long error, bool with_sends) {
   if (!name || (is_send(name) && (!with_sends || error == EOPNOTSUPP))) {
     return 0;
   }
-  struct file *file = file_of(call.descriptor);
-  struct socket *socket = file ? socket_of_file(file) : NULL;
-  struct sock *sk = socket ? tcp_of(socket) : NULL;
+  struct sock *sk = socket_of_call(call.descriptor);
   if (!sk) return 0;
   struct asked_address asked = {};
   read_sockaddr(&asked, call.address, call.size, true);
   return call_failed(sk, error, &asked);
+}
+
+static __always_inline int system_call_returns(long result, bool with_sends) {
+  if (!is_failure(result)) return 0;
+  if (goes_on(-result)) return system_call_goes_on(-result);
+  return system_call_failed(-result, with_sends);
 }
 
 // Where functions can be traced, failures cost nothing but themselves. Their
@@ -449,10 +478,7 @@ static __always_inline int system_call_failed(long error, bool with_sends) {
 #define ON_RETURN(name, function)                       \
   SEC("fexit/" #function)                               \
   int BPF_PROG(name, const void *unused, long result) { \
-    if (!is_failure(result) || goes_on(-result)) {      \
-      return 0;                                         \
-    }                                                   \
-    return system_call_failed(-result, false);          \
+    return system_call_returns(result, false);          \
   }
 ON_RETURN(after_connect, __x64_sys_connect)
 ON_RETURN(after_compat_connect, __ia32_sys_connect)
@@ -465,11 +491,12 @@ int BPF_PROG(after_connect_file, struct file *file, void *address, int size,
              int flags, int result) {
   struct connect_call call = {};
   struct asked_address asked = {};
-  if (!is_failure(result) || goes_on(-result)) return 0;
-  if (read_connect_call(&call)) return 0;
+  if (!is_failure(result) || read_connect_call(&call)) return 0;
   struct socket *socket = socket_of_file(file);
   struct sock *sk = socket ? tcp_of(socket) : NULL;
   if (!sk) return 0;
+  if (result == -EINPROGRESS) return note_soft_error(sk);
+  if (goes_on(-result)) return 0;
   read_sockaddr(&asked, (__u64)address, size, false);
   return call_failed(sk, -result, &asked);
 }
@@ -491,6 +518,5 @@ int BPF_PROG(after_fast_open, struct socket *socket, void *address, int size,
 // Elsewhere at the end of every system call of the machine, as execsnoop does.
 SEC("raw_tp/sys_exit")
 int BPF_PROG(on_return, const void *unused, long result) {
-  if (!is_failure(result) || goes_on(-result)) return 0;
-  return system_call_failed(-result, true);
+  return system_call_returns(result, true);
 }

@@ -47,6 +47,7 @@ enum connect_flag {
 struct connect_record {
   struct event_header header;  // its time is that of the start
   __u64 latency_ns;            // from the start to the end
+  __u64 soft_latency_ns;       // ... to the soft error
   __u64 cgroup;
   __u32 pid;  // in the tool's PID namespace, as all but header.tid
   __u32 tid;
@@ -63,7 +64,10 @@ struct connect_record {
   __u16 local_port;
   __u16 remote_port;
   __u16 asked_port;
-  __u16 unused[3];
+  // What an ICMP message told while the system call held the socket: the kernel
+  // goes on trying, and whoever asks for the socket's error gets this one.
+  __u16 soft_error;
+  __u16 unused[2];
   __u8 local[CONNECT_ADDRESS_SIZE];
   __u8 remote[CONNECT_ADDRESS_SIZE];
   __u8 asked[CONNECT_ADDRESS_SIZE];  // before a cgroup's program changed it

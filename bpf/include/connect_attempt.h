@@ -140,7 +140,8 @@ static __always_inline void describe_end(struct connect_record *record,
   }
 }
 
-// Without an error it was ended by who holds the socket, or else the error was
+// Without an error it was ended by who holds the socket, who may have been told
+// why by a soft one (tcp_v4_err(), net/ipv4/tcp_ipv4.c); or else the error was
 // fetched before the socket was closed: before 6.10 a poller of another CPU can
 // be as fast (tcp_reset(), tcp_write_err(), net/ipv4).
 static __always_inline void judge_end(struct connect_record *record,
@@ -153,6 +154,9 @@ static __always_inline void judge_end(struct connect_record *record,
   if (record->error) return;
   if (fails_in_call(sk)) {
     record->state = CONNECT_RETURNING;
+  } else if (record->soft_error) {
+    record->error = record->soft_error;
+    record->latency_ns = record->soft_latency_ns;
   } else if (BPF_CORE_READ(sk, sk_lock.owned)) {
     record->flags |= CONNECT_ABORTED;
   } else {

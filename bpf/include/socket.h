@@ -51,6 +51,7 @@ struct sock {
   socket_lock_t sk_lock;
   __u16 sk_protocol;  // a bit-field before 5.6
   int sk_err;
+  int sk_err_soft;
   struct socket *sk_socket;
 };
 

@@ -20,7 +20,7 @@
 //   compat COUNT     by the system call of 32 bits, refused
 //   unspec           AF_UNSPEC, which is no attempt
 //   unanswered       to a listener whose queue is full, and left so until input
-//   to ADDRESS PORT COUNT            blocking, wherever that is
+//   to ADDRESS PORT COUNT            blocking, wherever that is; poll_to: not
 //   user_timeout ADDRESS PORT MS     gives up after so long (TCP_USER_TIMEOUT)
 //   send_timeout ADDRESS PORT MS     connect() gives up, the socket does not
 //   interrupted ADDRESS PORT MS      by a signal, after so long
@@ -521,6 +521,7 @@ static int here(const char* what, int count) {
 
 static int elsewhere(const char* what, struct target to, const char* last) {
   if (strcmp(what, "to") == 0) return connect_all(&to, atoi(last), BLOCKING);
+  if (strcmp(what, "poll_to") == 0) return connect_all(&to, atoi(last), POLL);
   if (strcmp(what, "named") == 0) {
     prctl(PR_SET_NAME, last);
     return connect_all(&to, 1, BLOCKING);
