@@ -69,6 +69,36 @@ teardown() { e2e_teardown; }
   holds_of_events 'all(.comm == "connects")'
 }
 
+@test "another thread's failing call of the same socket is its own" {
+  watch -a -- "$workloads/shared_socket" meddled 300
+  same_as_said
+  [ "$(events '.error == "EFAULT"')" -gt 0 ]
+  holds_of_events 'map(select(.error == "ECONNREFUSED"))
+    | length == 300 and all(.latency_ns > 0 and .ancestors[0].comm == "tcpconnect")'
+}
+
+@test "an error that was fetched does not hide a failure at once" {
+  new_network
+  at "$left" ip route add unreachable 10.88.0.0/24
+  watch -- nsenter -t "$left" -n "$workloads/shared_socket" asked_twice 10.9.0.77 10.88.0.1
+  same_as_said
+  holds_of_events 'map(.latency_ns == null) == [false, true]
+    and all(.outcome == "unreachable")'
+}
+
+# Blocking: its call returns behind the end that was seen without a start.
+@test "the call of an attempt that began before is no other attempt" {
+  new_network
+  background nsenter -t "$left" -n "$workloads/connects" to 10.9.0.77 80 1
+  begun() { at "$left" cat /proc/self/net/tcp | grep -q ' 02 '; }
+  until_true begun
+  snoop -q -j -o out.json -P 80
+  wait "$last"
+  finish INT
+  check_connects out.json
+  holds_of_events 'length == 1 and .[0].outcome == "unreachable" and .[0].pid == null'
+}
+
 @test "calls that fail at once" {
   sees family
   holds_of_events '.[0] | .error == "EAFNOSUPPORT" and .outcome == "failed"
