@@ -252,6 +252,47 @@ socket.socket(socket.AF_INET6).connect_ex(("fe80::92", 81, 0, int(sys.argv[1])))
   done
 }
 
+@test "an address that does not fit is cut before its port" {
+  new_network
+  nsenter -t "$left" -n tcpconnect -q --width 72 -o out.txt -- \
+    "$workloads/connects" to fd66:1111:2222:3333:4444:5555:6666:7777 54321 1
+  grep -qE ' unreachable .*\[fd66:1[0-9:]*…\]:54321$' out.txt
+  [ "$(LC_ALL=C.UTF-8 wc -L <out.txt)" -le 72 ]
+}
+
+@test "SIGUSR1 lists what is pending" {
+  mkfifo hold
+  snoop -q -n connects -o out.txt
+  "$workloads/connects" unanswered <>hold >said 3>&- 4>&- &
+  started+=($!)
+  listed() { kill -USR1 "$tool"; grep -q ' connects  *pending ' out.txt; }
+  until_true listed
+  echo >hold
+  ended() { grep -q ' connects  *aborted ' out.txt; }
+  until_true ended
+  finish INT
+  [ "$(grep -c ' aborted ' out.txt)" -eq 1 ]
+}
+
+@test "behind the intervals comes the whole run" {
+  snoop -q -j --summary -i 100ms -n connects -o out.json
+  local failed=0
+  for count in 3 4; do
+    failed=$((failed + count))
+    "$workloads/connects" refused $count >/dev/null
+    "$workloads/connects" ok $count >/dev/null
+    shown() { [ "$(records 'select(.type == "interval").failed' out.json | awk '{ n += $1 } END { print n + 0 }')" -ge "$failed" ]; }
+    until_true shown
+  done
+  finish INT
+  sum() { jq -s "map(select(.type == \"interval\") | .$1) | add" out.json; }
+  for key in attempts established failed ledger.entered; do
+    [ "$(records "select(.type == \"end\").$key" out.json)" -eq "$(sum $key)" ]
+  done
+  [ "$(records 'select(.type == "end").failed' out.json)" -eq 7 ]
+  [ "$(records 'select(.type == "end").from_ns' out.json)" -eq 0 ]
+}
+
 @test "what is pending shows in each interval, until it ends" {
   mkfifo hold
   snoop -q -j --summary -i 200ms -n connects -o out.json
