@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 #include <system_error>
 
 #include "base/clock.h"
@@ -118,10 +119,15 @@ void Reader::run() {
   }
 }
 
+// Without memory there may be none for a message either.
 void Reader::pass() {
   std::scoped_lock lock(mutex_);
-  auto consumed = consume();
-  if (!consumed) failure_ = std::move(consumed);
+  try {
+    auto consumed = consume();
+    if (!consumed) failure_ = std::move(consumed);
+  } catch (const std::bad_alloc&) {
+    no_memory_ = true;
+  }
   post(ready_.get());
 }
 
@@ -145,6 +151,9 @@ Status Reader::read(std::size_t bytes) {
   {
     std::scoped_lock lock(mutex_);
     clear(ready_.get());
+    if (no_memory_) {
+      return fail_errno("cannot keep what the kernel has sent", ENOMEM);
+    }
     SL_CHECK(std::exchange(failure_, {}));
     current_bytes_ = current_.size_bytes();
     SL_CHECK(consume());

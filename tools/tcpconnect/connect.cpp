@@ -66,14 +66,17 @@ bool is_ipv4(const Address& address) {
   return std::equal(mapped.begin(), mapped.end(), address.begin());
 }
 
+bool is_link_local(const Address& address) {
+  return address[0] == 0xfe && (address[1] & 0xc0) == 0x80;
+}
+
 bool is_local(const Address& address) {
   if (is_ipv4(address)) {
     bool link_local = address[12] == 169 && address[13] == 254;
     return address[12] == 127 || link_local;
   }
-  bool link_local = address[0] == 0xfe && (address[1] & 0xc0) == 0x80;
   return address == Address{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}} ||
-         link_local;
+         is_link_local(address);
 }
 
 std::string address_text(const Address& address) {

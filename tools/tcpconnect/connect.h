@@ -94,6 +94,9 @@ Outcome outcome_of(int error);
 
 bool is_ipv4(const Address& address);
 
+// fe80::/10, RFC 4291, 2.5.6.
+bool is_link_local(const Address& address);
+
 // Loopback and link-local addresses (RFC 6890) are those of other hosts in each
 // network namespace.
 bool is_local(const Address& address);

@@ -113,17 +113,21 @@ void Snoop::read_names() {
 // first event: by then all are there that are older than the portion.
 void Snoop::begin_portion() {
   names_read_ = false;
-  if (names_) read_names();
+  if (!names_) return;
+  read_names();
+  seek_libraries();
 }
 
-Status Snoop::settle() {
-  if (!names_) return {};
-  SL_CHECK(std::exchange(names_status_, {}));
+// Also while there is no end of events.
+void Snoop::seek_libraries() {
   auto now = monotonic_ns();
-  if (now - libraries_sought_ns_ < ns_per_second) return {};
+  if (now - libraries_sought_ns_ < ns_per_second) return;
   libraries_sought_ns_ = now;
-  return names_->attach_new();
+  auto status = names_->attach_new();
+  if (!status && names_status_) names_status_ = std::move(status);
 }
+
+Status Snoop::settle() { return std::exchange(names_status_, {}); }
 
 void Snoop::name(Connect& connect) {
   connect.elsewhere = connect.remote && is_local(connect.remote->address) &&

@@ -45,6 +45,7 @@ class Snoop : public event::Run {
   Status open_names();
   void note_names();
   void read_names();
+  void seek_libraries();
   void name(Connect& connect);
   [[nodiscard]] bool has_wanted_name(const Connect& connect) const;
   [[nodiscard]] bool has_wanted_age(const Connect& connect) const;
