@@ -217,6 +217,18 @@ std::string paranoid_note(const SystemFacts& facts) {
 
 }  // namespace
 
+Status check_mounts(const SystemFacts& facts) {
+  if (!facts.procfs) {
+    return fail(ErrorKind::unsupported, "/proc is not mounted",
+                "mount -t proc proc /proc");
+  }
+  if (!facts.sysfs) {
+    return fail(ErrorKind::unsupported, "/sys is not mounted",
+                "mount -t sysfs sysfs /sys");
+  }
+  return {};
+}
+
 Status preflight(const Needs& needs, const SystemFacts& facts) {
   for (auto check :
        {check_user_namespace, check_bpf_capability, check_paranoid,

@@ -24,6 +24,12 @@ struct Needs {
   std::uint64_t memlock_bytes = 0;  // what the BPF maps take
 };
 
+// Whether /proc and /sys are there. Every tool reads both throughout (targets,
+// namespaces, settings of the kernel; which CPUs there are, BTF), and nothing
+// true can be said of a target or a permission without them: ask this first.
+// Kind `unsupported`, as for other file systems that are not mounted. Pure.
+Status check_mounts(const SystemFacts& facts);
+
 // The first thing that stands in the way, permission before feature: kind
 // `permission` for capabilities, user namespaces, perf_event_paranoid, lockdown
 // and RLIMIT_MEMLOCK; kind `unsupported` for what kernel or hardware lack.

@@ -63,6 +63,7 @@ Run::Run(RunSettings settings, cli::Session session)
 
 Status Run::open(std::span<char* const> argv, Context& context) {
   context_ = &context;
+  SL_CHECK(cli::check_mounts(cli::read_system_facts()));
   context.origin = cli::origin_here(argv);
   context.cgroup_path = [this](std::uint64_t id) -> std::optional<std::string> {
     return cgroups_ ? cgroups_->find(id) : std::nullopt;

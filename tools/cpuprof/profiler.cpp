@@ -83,6 +83,7 @@ Result<std::unique_ptr<Profiler>> Profiler::open(const Options& options,
   std::unique_ptr<Profiler> profiler(new Profiler(options, std::move(session)));
   profiler->open_ns_ = monotonic_ns();
   profiler->setup_ = make_setup(options, argv);
+  SL_CHECK(cli::check_mounts(cli::read_system_facts()));
   SL_CHECK(profiler->watch_targets());
   profiler->reports_ = SL_TRY(Reports::open(options));
   SL_CHECK(profiler->prepare());

@@ -329,6 +329,23 @@ INSTANTIATE_TEST_SUITE_P(Limit, Preflight, testing::ValuesIn(limit_cases),
 INSTANTIATE_TEST_SUITE_P(Feature, Preflight, testing::ValuesIn(feature_cases),
                          case_name);
 
+TEST(CheckMounts, SaysWhichIsMissingAndHowToMountIt) {
+  SystemFacts facts;
+  auto neither = check_mounts(facts);
+  ASSERT_FALSE(neither);
+  EXPECT_EQ(neither.error().kind, ErrorKind::unsupported);
+  EXPECT_EQ(neither.error().what, "/proc is not mounted");
+  EXPECT_EQ(neither.error().hint, "mount -t proc proc /proc");
+  facts.procfs = true;
+  auto no_sys = check_mounts(facts);
+  ASSERT_FALSE(no_sys);
+  EXPECT_EQ(no_sys.error().kind, ErrorKind::unsupported);
+  EXPECT_EQ(no_sys.error().what, "/sys is not mounted");
+  EXPECT_EQ(no_sys.error().hint, "mount -t sysfs sysfs /sys");
+  facts.sysfs = true;
+  EXPECT_TRUE(check_mounts(facts));
+}
+
 using Notes = std::vector<std::string>;
 
 TEST(PreflightNotes, RootHasNothingButTheSysctl) {
