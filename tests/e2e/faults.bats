@@ -257,6 +257,26 @@ ended_pid() {
   [ ! -e ran ]
 }
 
+@test "a command that ignores the signal is waited for, which is said" {
+  mkfifo go
+  profile -o out.json -- sh -c 'trap "" INT; : >armed; read -r _ <go; exit 7'
+  until_true test -e armed
+  kill -INT "$tool"
+  until_true grep -qx 'cpuprof: waiting for the command to end' err
+  echo >go
+  finish
+  [ "$status" -eq 7 ]
+  rm armed out.json
+  profile -q -o out.json -- sh -c 'trap "" INT; : >armed; read -r _ <go; exit 7'
+  until_true test -e armed
+  kill -INT "$tool"
+  until_true grep -qs '"type":"end"' out.json
+  echo >go
+  finish
+  [ "$status" -eq 7 ]
+  [ ! -s err ]
+}
+
 @test "a signal for the tool alone reaches the command" {
   profile -q -o out.json -- tail -f /dev/null
   finish TERM

@@ -312,6 +312,26 @@ begin_too_many() {
   [ ! -e ran ]
 }
 
+@test "a command that ignores the signal is waited for, which is said" {
+  mkfifo go
+  snoop -o out.json -- sh -c 'trap "" INT; : >armed; read -r _ <go; exit 7'
+  until_true test -e armed
+  kill -INT "$tool"
+  until_true grep -qx 'tcpconnect: waiting for the command to end' err
+  echo >go
+  finish
+  [ "$status" -eq 7 ]
+  rm armed out.json
+  snoop -q -o out.json -- sh -c 'trap "" INT; : >armed; read -r _ <go; exit 7'
+  until_true test -e armed
+  kill -INT "$tool"
+  until_true grep -qs '"type":"end"' out.json
+  echo >go
+  finish
+  [ "$status" -eq 7 ]
+  [ ! -s err ]
+}
+
 @test "a signal for the tool alone reaches the command" {
   snoop -q -o out.json -- tail -f /dev/null
   finish TERM
