@@ -297,8 +297,8 @@ Result<int> Run::finish(const cli::End& end) {
     SL_CHECK(drain());
     SL_CHECK(report(ReportKind::final));
     auto lost = bpf::loss_percent(SL_TRY(ledger_now()), delivered());
-    auto limit = settings_.common.max_loss_percent;
-    if (limit && lost > *limit) status = cli::status_loss;
+    status = cli::judge_loss(settings_.tool, lost,
+                             settings_.common.max_loss_percent);
   }
   if (!command_) return status;
   auto of_command = SL_TRY(cli::end_command(settings_.tool, *command_, end));

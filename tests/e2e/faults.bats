@@ -294,4 +294,14 @@ ended_pid() {
 @test "--max-loss is 5 only when it is exceeded" {
   run cpuprof -q -d 300ms -e page-faults --period 1 --max-loss 0
   [ "$status" -eq 0 ]
+  # A recording in which as much is lost as was delivered.
+  cpuprof -q -F 999 -o whole.json -- "$workloads/spin" -r 20
+  jq -c 'if .type == "end" then .ledger.entered += .samples | .ledger.table_full = .samples else . end' \
+    whole.json >half.json
+  run cpuprof -q --from half.json -o out.json --max-loss 49.9
+  [ "$status" -eq 5 ]
+  [ "$output" = "cpuprof: 50.0 % lost, more than --max-loss 49.9" ]
+  run cpuprof -q --from half.json -o out.json --max-loss 50
+  [ "$status" -eq 0 ]
+  [ -z "$output" ]
 }

@@ -173,7 +173,7 @@ teardown() { e2e_teardown; }
 }
 
 @test "what is lost is counted, said, and judged by --max-loss" {
-  snoop -j -o out.json --max-loss 0
+  snoop -q -j -o out.json --max-loss 0
   # All of it: the thread that reads the ring too.
   kill -STOP "$tool"
   # 160 bytes each, in a ring of 2 MiB that nobody reads.
@@ -181,6 +181,8 @@ teardown() { e2e_teardown; }
   kill -CONT "$tool"
   finish INT
   [ "$status" -eq 5 ]
+  # With -q too, and once.
+  [[ $(grep -v '^hint: ' err) =~ ^'tcpconnect: '[0-9]+\.[0-9]+' % lost, more than --max-loss 0'$ ]]
   check_connects out.json
   lost=$(records 'select(.type == "end").ledger.event_ring_full' out.json)
   [ "$lost" -gt 0 ]

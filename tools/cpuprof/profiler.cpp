@@ -504,9 +504,11 @@ Result<int> Profiler::finish(const cli::End& end) {
   say_unwinding();
   say_overrun();
   if (!options_.common.quiet) say_left_out();
-  auto lost = bpf::loss_percent(run_.ledger, collector_->delivered());
-  auto limit = options_.common.max_loss_percent;
-  int status = limit && lost > *limit ? cli::status_loss : cli::status_done;
+  int status = cli::status_done;
+  if (end.reason != cli::EndReason::reader_gone) {
+    auto lost = bpf::loss_percent(run_.ledger, collector_->delivered());
+    status = cli::judge_loss("cpuprof", lost, options_.common.max_loss_percent);
+  }
   if (!command_) return status;
   auto of_command = SL_TRY(cli::end_command("cpuprof", *command_, end));
   return of_command != 0 ? of_command : status;
