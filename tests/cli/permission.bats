@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck disable=SC2154 # variables of bats and of the helpers
+# shellcheck disable=SC2030,SC2031,SC2154 # bats: variables of the helpers
 # What is missing is said before anything is attached: one error and one hint,
 # status 3 for a permission, 4 for a feature. And what works all the same.
 
