@@ -21,6 +21,7 @@ struct Needs {
   bool btf = false;             // the kernel's own BTF; not with --btf FILE
   bool tracefs = false;         // classic tracepoints, kprobes by name
   bool pmu = false;             // hardware counters
+  bool names = false;           // what addresses are called (never fatal here)
   std::uint64_t memlock_bytes = 0;  // what the BPF maps take
 };
 
@@ -35,6 +36,12 @@ Status check_mounts(const SystemFacts& facts);
 // and RLIMIT_MEMLOCK; kind `unsupported` for what kernel or hardware lack.
 // Pure.
 Status preflight(const Needs& needs, const SystemFacts& facts);
+
+// For what nobody knows to be forbidden before it is tried: a failure of kind
+// `permission` gets the hint of how this process would have all capabilities
+// that `needs` asks for, unless it has them. Pure.
+Error with_capability_hint(Error error, const Needs& needs,
+                           const SystemFacts& facts);
 
 // For -v: what is missing or unusual and makes the result poorer, or looks as
 // if it did, without being in the way. A sentence each. Pure.

@@ -17,7 +17,6 @@
 #include "cli/command_run.h"
 #include "cli/exit_status.h"
 #include "cli/features.h"
-#include "cli/preflight.h"
 #include "cli/privileges.h"
 #include "cli/program.h"
 
@@ -92,6 +91,13 @@ Status Run::watch_targets() {
   return {};
 }
 
+cli::Needs Run::needs() const {
+  return {.bpf = true,
+          .btf = settings_.common.btf.empty(),
+          .names = settings_.names,
+          .memlock_bytes = settings_.memlock_bytes};
+}
+
 Status Run::prepare() {
   if (settings_.common.verbosity > 1) {
     bpf::capture_log([](std::string_view text) {
@@ -99,12 +105,9 @@ Status Run::prepare() {
     });
   }
   auto facts = cli::read_system_facts();
-  cli::Needs needs{.bpf = true,
-                   .btf = settings_.common.btf.empty(),
-                   .memlock_bytes = settings_.memlock_bytes};
   if (facts.charges_memlock) facts.memlock_limit = cli::raise_memlock();
-  SL_CHECK(cli::preflight(needs, facts));
-  for (const auto& text : cli::preflight_notes(needs, facts)) note(text);
+  SL_CHECK(cli::preflight(needs(), facts));
+  for (const auto& text : cli::preflight_notes(needs(), facts)) note(text);
   if (!settings_.command.empty()) {
     command_.emplace(SL_TRY(cli::Command::spawn(settings_.command)));
   }
