@@ -207,6 +207,11 @@ Status Run::report(ReportKind kind) {
                   .from_ns = mark_ns_,
                   .to_ns = context_->since_start(monotonic_ns()),
                   .ledger = ledger - mark_ledger_};
+  if (kind == ReportKind::final) {
+    stretch.from_ns = 0;
+    stretch.ledger = ledger;
+    stretch.behind_intervals = settings_.common.interval_ns.has_value();
+  }
   if (kind != ReportKind::final) clear_last_losses(stretch.ledger);
   auto shown = show(stretch);
   say_losses(stretch.ledger);
@@ -214,6 +219,7 @@ Status Run::report(ReportKind kind) {
     mark_ledger_ = ledger;
     clear_last_losses(mark_ledger_);
     mark_ns_ = stretch.to_ns;
+    mark_delivered_ = delivered();
   }
   if (outputs_->readers_gone()) session_.end(cli::EndReason::reader_gone);
   return shown;
@@ -298,6 +304,10 @@ Result<int> Run::finish(const cli::End& end) {
   int status = cli::status_done;
   if (end.reason != cli::EndReason::reader_gone) {
     SL_CHECK(drain());
+    // What came behind the last interval is one, too.
+    if (settings_.common.interval_ns && delivered() > mark_delivered_) {
+      SL_CHECK(report(ReportKind::interval));
+    }
     SL_CHECK(report(ReportKind::final));
     auto lost = bpf::loss_percent(SL_TRY(ledger_now()), delivered());
     status = cli::judge_loss(settings_.tool, lost,

@@ -64,8 +64,8 @@ struct Context {
 
 enum class ReportKind {
   interval,
-  snapshot,  // everything so far, on request
-  final,
+  snapshot,  // what there is since the last interval, on request
+  final,     // the whole run
 };
 
 // What a report is about.
@@ -74,6 +74,8 @@ struct Stretch {
   std::uint64_t from_ns = 0;  // since the start
   std::uint64_t to_ns = 0;
   bpf::Ledger ledger = {};
+  // The whole run, whose intervals have been shown: only their sum is new.
+  bool behind_intervals = false;
 
   [[nodiscard]] std::uint64_t length_ns() const { return to_ns - from_ns; }
 };
@@ -169,6 +171,7 @@ class Run {
   Assembler assembler_;
   bpf::Ledger mark_ledger_;  // at the end of the last interval
   std::uint64_t mark_ns_ = 0;
+  std::uint64_t mark_delivered_ = 0;
 };
 
 }  // namespace sightline::event

@@ -562,12 +562,12 @@ $(connects_to 10.5.0.1 81,)"
     [ "$(xargs <said)" = "1 1" ]
   done
   cat out.txt out.folded
-  grep -q ' bank.example:81 \[10.6.6.6\] \[refused 1\]$' out.txt
+  grep -q ' ~bank.example:81 \[10.6.6.6\] \[refused 1\]$' out.txt
   grep -q ' 10.5.0.1:81 \[refused 1\]$' out.txt
   jq -es 'last.ledger.answers_unasked == 1
     and (map(select(.type == "interval").by_destination[].destination) | sort
-         == ["10.5.0.1:81", "bank.example:81 [10.6.6.6]"])' out.json
-  grep -q ';bank.example:81 \[10.6.6.6\] \[refused\] 1$' out.folded
+         == ["10.5.0.1:81", "~bank.example:81 [10.6.6.6]"])' out.json
+  grep -q ';~bank.example:81 \[10.6.6.6\] \[refused\] 1$' out.folded
   grep -q ';10.5.0.1:81 \[refused\] 1$' out.folded
 }
 

@@ -98,7 +98,8 @@ std::string endpoint_text(const Endpoint& endpoint) {
 std::string remote_text(const Connect& connect) {
   if (!connect.remote) return "?";
   if (!connect.name) return endpoint_text(*connect.remote);
-  return fmt::format("{}:{}", *connect.name, connect.remote->port);
+  return fmt::format("{}{}:{}", connect.own_name ? "" : "~", *connect.name,
+                     connect.remote->port);
 }
 
 std::string destination(const Connect& connect) {

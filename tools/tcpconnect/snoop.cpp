@@ -242,7 +242,7 @@ void Snoop::end_attempt(Connect& connect) {
 
 // What hangs is to be seen while it does: an attempt that is pending at the end
 // of an interval is in it, and in the next one again.
-Status Snoop::count_pending(Totals& totals) {
+Status Snoop::count_pending(Totals& totals, bool list) {
   auto open = SL_TRY(open_attempts());
   for (auto& connect : open) {
     if (connect.outcome != Outcome::pending || !has_wanted_age(connect) ||
@@ -251,6 +251,8 @@ Status Snoop::count_pending(Totals& totals) {
     }
     name(connect);
     count(connect, totals);
+    if (!list) continue;
+    outputs_->add([&](View& view) { return view.pending(connect); });
   }
   return {};
 }
@@ -258,11 +260,17 @@ Status Snoop::count_pending(Totals& totals) {
 Status Snoop::show(const event::Stretch& stretch) {
   auto totals = totals_;
   if (stretch.kind != event::ReportKind::final) {
-    SL_CHECK(count_pending(totals));
+    bool rows = !options_.only_reports();
+    SL_CHECK(count_pending(
+        totals, rows && stretch.kind == event::ReportKind::snapshot));
   }
   const auto* summary = options_.only_reports() ? &totals.summary : nullptr;
   Report report{stretch, totals.counts, summary, &totals.folded};
-  if (stretch.kind == event::ReportKind::interval) totals_ = {};
+  if (stretch.behind_intervals) report.counts += earlier_;
+  if (stretch.kind == event::ReportKind::interval) {
+    earlier_ += totals_.counts;
+    totals_ = {};
+  }
   return outputs_->show(report);
 }
 

@@ -52,7 +52,7 @@ class Snoop : public event::Run {
   void judge(Connect& connect);
   void end_attempt(Connect& connect);
   [[nodiscard]] Result<std::vector<Connect>> open_attempts() const;
-  Status count_pending(Totals& totals);
+  Status count_pending(Totals& totals, bool list);
 
   const Options& options_;
   Setup setup_;
@@ -65,6 +65,7 @@ class Snoop : public event::Run {
   Status names_status_;  // of the first reading that failed
   std::uint64_t libraries_sought_ns_ = 0;
   Totals totals_;
+  Counts earlier_;  // of the intervals that have been shown
   // Since the start.
   std::uint64_t delivered_ = 0;
   std::uint64_t parents_lost_ = 0;  // of these
