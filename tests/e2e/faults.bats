@@ -293,6 +293,7 @@ ended_pid() {
 
 @test "--max-loss is 5 only when it is exceeded" {
   run cpuprof -q -d 300ms -e page-faults --period 1 --max-loss 0
+  echo "$output"
   [ "$status" -eq 0 ]
   # A recording in which as much is lost as was delivered.
   cpuprof -q -F 999 -o whole.json -- "$workloads/spin" -r 20
