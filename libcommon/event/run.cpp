@@ -17,7 +17,6 @@
 #include "cli/command_run.h"
 #include "cli/exit_status.h"
 #include "cli/features.h"
-#include "cli/preflight.h"
 #include "cli/privileges.h"
 #include "cli/program.h"
 
@@ -63,6 +62,7 @@ Run::Run(RunSettings settings, cli::Session session)
 
 Status Run::open(std::span<char* const> argv, Context& context) {
   context_ = &context;
+  SL_CHECK(cli::check_mounts(cli::read_system_facts()));
   context.origin = cli::origin_here(argv);
   context.cgroup_path = [this](std::uint64_t id) -> std::optional<std::string> {
     return cgroups_ ? cgroups_->find(id) : std::nullopt;
@@ -91,6 +91,13 @@ Status Run::watch_targets() {
   return {};
 }
 
+cli::Needs Run::needs() const {
+  return {.bpf = true,
+          .btf = settings_.common.btf.empty(),
+          .names = settings_.names,
+          .memlock_bytes = settings_.memlock_bytes};
+}
+
 Status Run::prepare() {
   if (settings_.common.verbosity > 1) {
     bpf::capture_log([](std::string_view text) {
@@ -98,12 +105,9 @@ Status Run::prepare() {
     });
   }
   auto facts = cli::read_system_facts();
-  cli::Needs needs{.bpf = true,
-                   .btf = settings_.common.btf.empty(),
-                   .memlock_bytes = settings_.memlock_bytes};
   if (facts.charges_memlock) facts.memlock_limit = cli::raise_memlock();
-  SL_CHECK(cli::preflight(needs, facts));
-  for (const auto& text : cli::preflight_notes(needs, facts)) note(text);
+  SL_CHECK(cli::preflight(needs(), facts));
+  for (const auto& text : cli::preflight_notes(needs(), facts)) note(text);
   if (!settings_.command.empty()) {
     command_.emplace(SL_TRY(cli::Command::spawn(settings_.command)));
   }
@@ -306,8 +310,8 @@ Result<int> Run::finish(const cli::End& end) {
     }
     SL_CHECK(report(ReportKind::final));
     auto lost = bpf::loss_percent(SL_TRY(ledger_now()), delivered());
-    auto limit = settings_.common.max_loss_percent;
-    if (limit && lost > *limit) status = cli::status_loss;
+    status = cli::judge_loss(settings_.tool, lost,
+                             settings_.common.max_loss_percent);
   }
   if (!command_) return status;
   auto of_command = SL_TRY(cli::end_command(settings_.tool, *command_, end));

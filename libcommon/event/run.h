@@ -15,6 +15,7 @@
 #include "bpf/loss_ledger.h"
 #include "cli/command.h"
 #include "cli/document.h"
+#include "cli/preflight.h"
 #include "cli/session.h"
 #include "container/cgroup.h"
 #include "event/assembler.h"
@@ -87,6 +88,7 @@ struct RunSettings {
   std::vector<int> processes =
       {};  // that must live; the run ends with the last
   bool outlives_processes = false;  // it does not
+  bool names = false;               // see cli::Needs
   std::uint64_t memlock_bytes = 0;  // what the BPF maps take
 };
 
@@ -110,6 +112,8 @@ class Run {
   Status open(std::span<char* const> argv, Context& context);
 
   void note(const std::string& text) const;
+  // What is asked of this machine before load().
+  [[nodiscard]] cli::Needs needs() const;
 
   // The tool's own. Outputs are opened first, then the kernel half is loaded;
   // `command_pid` is the held command, 0 without one.

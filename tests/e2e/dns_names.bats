@@ -504,6 +504,45 @@ question() {
   [ "$status" -eq 1 ]
 }
 
+# as_user CAPABILITY[,...] COMMAND...: as one that has these alone.
+as_user() {
+  local caps=$1
+  shift
+  setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps="-all$caps" \
+    --ambient-caps="-all$caps" --bounding-set="-all$caps" "$@"
+}
+
+@test "tcpconnect: what --dns lacks is said with all that it needs" {
+  tcpconnect=$(command -v tcpconnect)
+  place=$(mktemp -d "${TMPDIR:-/tmp}/sightline.XXXXXX")
+  chmod 755 "$place"
+  install -m 755 "$tcpconnect" "$place/tcpconnect"
+  line="*setcap cap_bpf,cap_perfmon,*,cap_net_raw+ep $place/tcpconnect; *cap_sys_admin*"
+  run as_user "" "$place/tcpconnect" --dns -d 1
+  echo "$output"
+  [ "$status" -eq 3 ]
+  # shellcheck disable=SC2053 # a pattern
+  [[ ${#lines[@]} -eq 2 && ${lines[1]} == "hint: "$line ]]
+  caps=$(grep -o 'cap_[a-z_,]*+ep' <<<"${lines[1]}" | sed 's/cap_/+/g; s/+ep$//; s/^/,/')
+  # Without --dns nobody needs it.
+  run as_user "" "$place/tcpconnect" -d 1
+  [[ $status -eq 3 && $output != *net_raw* ]]
+  # Where uprobes take no more than these, there are names all the same.
+  run as_user ,+bpf,+perfmon "$place/tcpconnect" --dns -d 200ms
+  echo "$output"
+  if [ "$status" -ne 0 ]; then
+    [ "$status" -eq 3 ]
+    [ "${#lines[@]}" -eq 2 ]
+    [[ ${lines[0]} == "tcpconnect: no names are to be seen: from getaddrinfo(): "*": Permission denied; from answers of name servers: "*": Operation not permitted" ]]
+    # shellcheck disable=SC2053
+    [[ ${lines[1]} == "hint: "$line ]]
+  fi
+  # What the hint asks for is enough.
+  run as_user "$caps" "$place/tcpconnect" -q --dns -d 200ms -j
+  rm -r "$place"
+  [ "$status" -eq 0 ]
+}
+
 # As a program with a resolver of its own.
 connects_to() { printf 'import socket\nfor port in %s: socket.socket().connect_ex(("%s", port))' "$2" "$1"; }
 

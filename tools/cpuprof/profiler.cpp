@@ -83,6 +83,7 @@ Result<std::unique_ptr<Profiler>> Profiler::open(const Options& options,
   std::unique_ptr<Profiler> profiler(new Profiler(options, std::move(session)));
   profiler->open_ns_ = monotonic_ns();
   profiler->setup_ = make_setup(options, argv);
+  SL_CHECK(cli::check_mounts(cli::read_system_facts()));
   SL_CHECK(profiler->watch_targets());
   profiler->reports_ = SL_TRY(Reports::open(options));
   SL_CHECK(profiler->prepare());
@@ -503,9 +504,11 @@ Result<int> Profiler::finish(const cli::End& end) {
   say_unwinding();
   say_overrun();
   if (!options_.common.quiet) say_left_out();
-  auto lost = bpf::loss_percent(run_.ledger, collector_->delivered());
-  auto limit = options_.common.max_loss_percent;
-  int status = limit && lost > *limit ? cli::status_loss : cli::status_done;
+  int status = cli::status_done;
+  if (end.reason != cli::EndReason::reader_gone) {
+    auto lost = bpf::loss_percent(run_.ledger, collector_->delivered());
+    status = cli::judge_loss("cpuprof", lost, options_.common.max_loss_percent);
+  }
   if (!command_) return status;
   auto of_command = SL_TRY(cli::end_command("cpuprof", *command_, end));
   return of_command != 0 ? of_command : status;

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "bpf/log.h"
+#include "cli/preflight.h"
 #include "cli/program.h"
 #include "decode.h"
 
@@ -26,6 +27,7 @@ event::RunSettings settings_of(const Options& options) {
       .common = options.common,
       .command = options.command,
       .processes = options.common.pids,
+      .names = options.dns,
       .memlock_bytes = memlock_needed +
                        (options.needs_ancestry() ? memlock_of_ancestry : 0)};
 }
@@ -80,8 +82,12 @@ Result<event::Source*> Snoop::load(pid_t command_pid) {
 
 // One of its sources is better than none.
 Status Snoop::open_names() {
-  names_ = std::make_unique<dns::Names>(
-      SL_TRY(dns::Names::open(options_.common.btf)));
+  auto names = dns::Names::open(options_.common.btf);
+  if (!names) {
+    return std::unexpected(cli::with_capability_hint(
+        std::move(names.error()), needs(), cli::read_system_facts()));
+  }
+  names_ = std::make_unique<dns::Names>(*std::move(names));
   note_names();
   if (const auto& missing = names_->missing()) {
     cli::say_hint(fmt::format("tcpconnect: some names will not be seen: {}\n",
