@@ -554,7 +554,9 @@ connects_to() { printf 'import socket\nfor port in %s: socket.socket().connect_e
   program="$(connects_to 10.6.6.6 81,)
 $(connects_to 10.5.0.1 81,)"
   for name in out.txt out.json out.folded; do
-    inside tcpconnect --dns -q --summary -o "$name" -- sh -c '
+    totals=(--summary)
+    [ "$name" != out.folded ] || totals=()
+    inside tcpconnect --dns -q "${totals[@]}" -o "$name" -- sh -c '
       for what in "ask bank.example" "ask 10.0.0.1" "forge bank.example 10.5.0.1"; do
         python3 "$0" $what
       done
