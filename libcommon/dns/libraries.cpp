@@ -32,6 +32,7 @@ constexpr std::uint64_t first_ns = 2 * ns_per_second;
 constexpr std::uint64_t later_ns = 10 * ns_per_ms;
 constexpr std::size_t most_processes = 128;
 constexpr std::size_t most_files = 16;
+constexpr std::size_t most_executions = 1024;  // asked about
 
 // Where distributions have the C library that programs are linked with
 // (ldconfig(8); musl: its loader).
@@ -59,6 +60,12 @@ std::string link_text(std::uint32_t pid, std::string_view name) {
   auto path = fmt::format("/proc/{}/{}", pid, name);
   auto size = ::readlink(path.c_str(), text.data(), text.size());
   return size < 0 ? "" : std::string(text.data(), size);
+}
+
+// Nothing of what has no program, as kernel threads, and of what is gone.
+std::string program_of(std::uint32_t pid) {
+  auto program = link_text(pid, "exe");
+  return program.empty() ? program : link_text(pid, "ns/mnt") + program;
 }
 
 UniqueFd copy_of(int fd) { return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
@@ -134,12 +141,22 @@ void Libraries::look_at_host(Search& search) {
   }
 }
 
-// Not of what has no program, as kernel threads, and of what is gone.
 bool Libraries::wants_look(std::uint32_t pid) {
-  auto program = link_text(pid, "exe");
-  return !program.empty() &&
-         programs_.wants_look(link_text(pid, "ns/mnt") + program,
-                              monotonic_ns());
+  auto program = program_of(pid);
+  if (program.empty()) return false;
+  executions_.changes(pid, program);
+  return programs_.wants_look(program, monotonic_ns());
+}
+
+// In half of the time, so that newcomers have the other.
+void Libraries::seek_executions(const Search& search, std::size_t count) {
+  for (; count > 0; --count) {
+    auto pid = executions_.next();
+    if (!pid || monotonic_ns() + later_ns / 2 > search.until_ns) return;
+    auto program = program_of(*pid);
+    if (program.empty()) continue;
+    if (executions_.changes(*pid, program)) newcomers_.renew(*pid);
+  }
 }
 
 Libraries::Search Libraries::begin() const {
@@ -150,9 +167,13 @@ Libraries::Search Libraries::begin() const {
 
 Result<std::vector<Library>> Libraries::find_new() {
   auto search = begin();
-  newcomers_.add(SL_TRY(process::list_processes()));
+  auto processes = SL_TRY(process::list_processes());
+  executions_.keep(processes);
+  auto count = processes.size();
+  newcomers_.add(std::move(processes));
   bool is_first = !std::exchange(host_seen_, true);
   if (is_first) look_at_host(search);
+  seek_executions(search, is_first ? count : std::min(count, most_executions));
   while (search.files > 0 && search.processes > 0 &&
          monotonic_ns() < search.until_ns) {
     auto pid = newcomers_.next();

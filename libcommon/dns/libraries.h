@@ -45,13 +45,15 @@ class Libraries {
   // owner's (dns/library_slots.h). 32-bit files are passed over, and those
   // larger than any C library.
   //
-  // A process is looked at in two calls, because a container's first one is
-  // something else for a moment. Of processes that run the same program in the
-  // same mount namespace a few are looked at in a minute. Costs the reading of
-  // their maps, which is some 50 microseconds, and one of /proc. The first call
-  // takes two seconds at most, the next ones some ten milliseconds; processes
-  // for which that is not enough wait for the next call. Without CAP_SYS_PTRACE
-  // other users' processes are passed over. Fails with errno (no /proc).
+  // A process is looked at in two calls, and again when it executes another
+  // program (a container that is created first and started later), because a
+  // container's first one is something else for a moment. Of processes that run
+  // the same program in the same mount namespace a few are looked at in a
+  // minute. Costs the reading of their maps, which is some 50 microseconds, and
+  // one of /proc. The first call takes two seconds at most, the next ones some
+  // ten milliseconds; processes for which that is not enough wait for the next
+  // call. Without CAP_SYS_PTRACE other users' processes are passed over. Fails
+  // with errno (no /proc).
   Result<std::vector<Library>> find_new();
 
   // Files that could not be opened, or for which there was no room.
@@ -75,6 +77,7 @@ class Libraries {
 
   Search begin() const;
   bool wants_look(std::uint32_t pid);
+  void seek_executions(const Search& search, std::size_t count);
   bool is_known(const Identity& identity) const;
   void leave_out(const Identity& identity);
   void look_at(std::uint32_t pid, Search& search);
@@ -87,6 +90,7 @@ class Libraries {
   std::set<Identity> known_;  // others, which are none or have no slot
   std::set<Identity> left_out_;
   Newcomers newcomers_;
+  Executions executions_;
   SeenPrograms programs_;
   bool host_seen_ = false;
 };

@@ -307,6 +307,27 @@ make_root() {
   exec 7>&- 8<&-
 }
 
+@test "a container that was created before and starts later" {
+  house a
+  make_root
+  mkfifo to from
+  inside bash -c 'read -r && exec chroot "$0" /lookups' "$root" <to >from &
+  started+=("$!")
+  exec 7>to 8<from
+  open_watch
+  # Looked at as often as a newcomer is.
+  for _ in {1..3}; do put attach; done
+  before=$(libraries)
+  echo >&7
+  echo contained >&7
+  IFS= read -r -t 60 line <&8
+  [ "${line#* }" = 10.10.0.1 ]
+  put attach
+  put attach
+  [ "$(libraries)" -eq $((before + 1)) ]
+  exec 7>&- 8<&-
+}
+
 @test "musl's getaddrinfo()" {
   command -v musl-gcc >/dev/null || skip "no musl-gcc"
   musl-gcc -O2 -o lookups "$BATS_TEST_DIRNAME/../workloads/lookups.c"
