@@ -81,7 +81,17 @@ bool may_be_c_library(std::string_view path) {
          });
 }
 
-Libraries::Libraries() : slots_(device_of_root()) {}
+Libraries::Libraries()
+    : own_spaces_{link_text(static_cast<std::uint32_t>(::getpid()), "ns/mnt"),
+                  link_text(1, "ns/mnt")},
+      slots_(device_of_root()) {}
+
+std::string Libraries::space_of(std::uint32_t pid) const {
+  auto space = link_text(pid, "ns/mnt");
+  if (space.empty()) return "unknown";
+  bool is_own = std::ranges::find(own_spaces_, space) != own_spaces_.end();
+  return is_own ? "" : space;
+}
 
 bool Libraries::is_known(const Identity& identity) const {
   return taken_.contains(identity) || known_.contains(identity);
@@ -91,7 +101,8 @@ void Libraries::leave_out(const Identity& identity) {
   if (left_out_.size() < most_known) left_out_.insert(identity);
 }
 
-void Libraries::take(process::ObjectId id, Search& search) {
+void Libraries::take(process::ObjectId id, const std::string& space,
+                     Search& search) {
   const auto& file = search.objects.file(id);
   Identity identity{file.major, file.minor, file.inode};
   if (is_known(identity)) return;
@@ -108,7 +119,7 @@ void Libraries::take(process::ObjectId id, Search& search) {
   if (info.st_size > most_file_bytes) return;
   auto offset = find_getaddrinfo(copy_of(fd.get()));
   if (!offset) return;
-  if (!slots_.take(info.st_uid, info.st_dev)) {
+  if (!slots_.take({info.st_uid, info.st_dev, space})) {
     leave_out(identity);
     return;
   }
@@ -130,14 +141,14 @@ void Libraries::look_at(std::uint32_t pid, Search& search) {
     auto id = search.objects.intern(file);
     auto root = roots_.of(pid).value_or(nullptr);
     search.objects.capture(id, pid, line.start, line.end, root);
-    take(id, search);
+    take(id, space_of(pid), search);
   }
 }
 
 void Libraries::look_at_host(Search& search) {
   for (const auto* path : host_libraries) {
     auto fd = open_regular(-1, path);
-    if (fd) take(search.objects.intern_file(*std::move(fd)), search);
+    if (fd) take(search.objects.intern_file(*std::move(fd)), "", search);
   }
 }
 

@@ -3,6 +3,7 @@
 // where getaddrinfo() lies in each.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <set>
@@ -42,7 +43,8 @@ class Libraries {
   // mapping, else by its path inside the root of that process. What is in it
   // the owner has chosen: it is only asked where its getaddrinfo() lies, what
   // is done there is done to those who map it, and it takes a slot of its
-  // owner's (dns/library_slots.h). 32-bit files are passed over, and those
+  // owner's, and of the mount namespace's in which it was seen first
+  // (dns/library_slots.h). 32-bit files are passed over, and those
   // larger than any C library.
   //
   // A process is looked at in two calls, and again when it executes another
@@ -82,9 +84,13 @@ class Libraries {
   void leave_out(const Identity& identity);
   void look_at(std::uint32_t pid, Search& search);
   void look_at_host(Search& search);
-  void take(process::ObjectId id, Search& search);
+  void take(process::ObjectId id, const std::string& space, Search& search);
+
+  // Of a process; empty where it is the host's, or ours.
+  [[nodiscard]] std::string space_of(std::uint32_t pid) const;
 
   process::Roots roots_;
+  std::array<std::string, 2> own_spaces_;  // mount namespaces: ours, the host's
   LibrarySlots slots_;
   std::set<Identity> taken_;
   std::set<Identity> known_;  // others, which are none or have no slot
