@@ -50,6 +50,12 @@ class Names {
   // says. Fails with errno.
   Status attach_new();
 
+  // Whether this kernel asks for CAP_SYS_ADMIN when attach_new() attaches, and
+  // we have it, so that it is to be kept.
+  [[nodiscard]] bool needs_admin() const {
+    return lookups_ && lookups_->needs_admin();
+  }
+
   // Times are CLOCK_MONOTONIC in nanoseconds; see NameCache::find().
   std::optional<Name> find(const Process& who, const Address& address,
                            std::uint64_t time_ns);

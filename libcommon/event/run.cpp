@@ -138,6 +138,7 @@ Status Run::start() {
   }
   // Signals are passed on to a command, whatever user it has become.
   if (command_) keep.push_back(CAP_KILL);
+  for (auto each : further_capabilities()) keep.push_back(each);
   SL_CHECK(cli::drop_privileges(keep));
   begin_outputs();
   return outputs_->flush();

@@ -128,6 +128,11 @@ class Run {
   // must consume what makes it so, or it is called again at once.
   [[nodiscard]] virtual std::vector<int> further_fds() const { return {}; }
   virtual Status read_further() { return {}; }
+  // Capabilities (cap_value_t) that what load() has opened goes on needing,
+  // beside cli::default_keep(); those that are not held are not gained.
+  [[nodiscard]] virtual std::vector<int> further_capabilities() const {
+    return {};
+  }
   // At each tick and at the end: what has waited for more.
   virtual Status settle() { return {}; }
   // What user space has left out of what came in, which of what it delivered

@@ -307,6 +307,27 @@ make_root() {
   exec 7>&- 8<&-
 }
 
+@test "a container that was created before and starts later" {
+  house a
+  make_root
+  mkfifo to from
+  inside bash -c 'read -r && exec chroot "$0" /lookups' "$root" <to >from &
+  started+=("$!")
+  exec 7>to 8<from
+  open_watch
+  # Looked at as often as a newcomer is.
+  for _ in {1..3}; do put attach; done
+  before=$(libraries)
+  echo >&7
+  echo contained >&7
+  IFS= read -r -t 60 line <&8
+  [ "${line#* }" = 10.10.0.1 ]
+  put attach
+  put attach
+  [ "$(libraries)" -eq $((before + 1)) ]
+  exec 7>&- 8<&-
+}
+
 @test "musl's getaddrinfo()" {
   command -v musl-gcc >/dev/null || skip "no musl-gcc"
   musl-gcc -O2 -o lookups "$BATS_TEST_DIRNAME/../workloads/lookups.c"
@@ -543,6 +564,20 @@ as_user() {
   [ "$status" -eq 0 ]
 }
 
+# libraries_in FILE: what -v said last.
+libraries_in() {
+  sed -n 's/.* of \([0-9]*\) C libraries.*/\1/p' "$1" | tail -n 1
+}
+
+# uprobes_of PID: two of each library, as perf events.
+uprobes_of() {
+  find "/proc/$1/fd" -lname 'anon_inode:\[perf_event\]' | wc -l
+}
+
+capabilities() {
+  echo $((16#$(sed -n 's/^CapEff:\t//p' "/proc/$1/status")))
+}
+
 # As a program with a resolver of its own.
 connects_to() { printf 'import socket\nfor port in %s: socket.socket().connect_ex(("%s", port))' "$2" "$1"; }
 
@@ -571,6 +606,37 @@ $(connects_to 10.5.0.1 81,)"
          == ["10.5.0.1:81", "~bank.example:81 [10.6.6.6]"])' out.json
   grep -q ';~bank.example:81 \[10.6.6.6\] \[refused\] 1$' out.folded
   grep -q ';10.5.0.1:81 \[refused\] 1$' out.folded
+}
+
+@test "tcpconnect: a C library that appears later, with no more rights than it takes" {
+  house town
+  make_root
+  printf '127.0.0.1 contained\n' >"$root/etc/hosts"
+  mkfifo ready
+  nsenter -t "$house" --net --mount --wd="$PWD" tcpconnect --dns -v -j \
+    -o out.json --ready-fd 9 2>err 9>ready 3>&- 4>&- &
+  tool=$!
+  started+=("$tool")
+  await_ready
+  first=$(libraries_in err)
+  mkfifo to from
+  inside chroot "$root" /lookups <to >from &
+  started+=("$!")
+  exec 7>to 8<from
+  # Until it is attached to, nobody can tell.
+  contained_and_seen() {
+    echo contained >&7
+    IFS= read -r -t 60 line <&8
+    [ "$(uprobes_of "$tool")" -gt "$uprobes" ]
+  }
+  uprobes=$(uprobes_of "$tool")
+  until_true contained_and_seen
+  # What uprobes take where the kernel asks for it, and nothing that it does not.
+  ((($(capabilities "$tool") & (1 << 1 | 1 << 12 | 1 << 13)) == 0))
+  finish TERM
+  [ "$status" -eq 0 ]
+  [ "$(libraries_in err)" -eq $((first + 1)) ]
+  exec 7>&- 8<&-
 }
 
 @test "tcpconnect shows the name that a program asked for" {

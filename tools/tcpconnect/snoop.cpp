@@ -2,6 +2,7 @@
 #include "snoop.h"
 
 #include <fmt/format.h>
+#include <sys/capability.h>
 
 #include <utility>
 
@@ -98,6 +99,11 @@ Status Snoop::open_names() {
 
 std::vector<int> Snoop::further_fds() const {
   return names_ ? names_->fds() : std::vector<int>();
+}
+
+std::vector<int> Snoop::further_capabilities() const {
+  if (names_ && names_->needs_admin()) return {CAP_SYS_ADMIN};
+  return {};
 }
 
 Status Snoop::read_further() { return names_->read(); }

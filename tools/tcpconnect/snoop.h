@@ -35,6 +35,7 @@ class Snoop : public event::Run {
   void take(const event::Pieces& pieces) override;
   [[nodiscard]] std::vector<int> further_fds() const override;
   Status read_further() override;
+  [[nodiscard]] std::vector<int> further_capabilities() const override;
   Status settle() override;
   void count_left_out(bpf::Ledger& ledger) const override;
   [[nodiscard]] std::uint64_t delivered() const override { return delivered_; }
