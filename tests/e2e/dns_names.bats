@@ -349,12 +349,13 @@ make_root() {
   exec 7>&- 8<&-
 }
 
+# No more than the ring has room for: nobody knows when the reader gets its turn.
 @test "four processes at once: no lookup is lost" {
-  for i in {1..500}; do echo "10.20.$((i / 250)).$((i % 250 + 1)) host-$i"; done >>hosts
+  for i in {1..150}; do echo "10.20.0.$i host-$i"; done >>hosts
   house a
   open_watch
   for worker in 1 2 3 4; do
-    seq -f 'host-%g' 500 | inside "$workloads/lookups" >"found-$worker" &
+    seq -f 'host-%g' 150 | inside "$workloads/lookups" >"found-$worker" &
     workers[worker]=$!
   done
   # Somebody reads meanwhile.
@@ -362,7 +363,7 @@ make_root() {
   wait "${workers[@]}"
   nothing_lost
   for worker in 1 2 3 4; do
-    [ "$(wc -l <"found-$worker")" -eq 500 ]
+    [ "$(wc -l <"found-$worker")" -eq 150 ]
     i=0
     while read -r pid address; do
       names "$pid" "$address" "host-$((++i)) getaddrinfo"
