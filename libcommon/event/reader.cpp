@@ -3,7 +3,6 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "cli/priority.h"
 #include "cli/privileges.h"
 
 namespace sightline::event {
@@ -20,7 +20,6 @@ namespace {
 
 // After a pass over the ring nobody looks at it for so long, unless it fills.
 constexpr std::uint64_t pause_ns = 20 * ns_per_ms;
-constexpr int highest_priority = -20;
 
 void post(int eventfd) {
   std::uint64_t one = 1;
@@ -71,7 +70,7 @@ Status Reader::watch(int fd, std::uint32_t events, Woken woken) {
 Status Reader::start() {
   try {
     thread_ = std::thread([this] {
-      ::setpriority(PRIO_PROCESS, 0, highest_priority);
+      cli::HighestPriority priority;
       auto dropped = cli::drop_privileges({});
       if (!dropped) {
         std::scoped_lock lock(mutex_);

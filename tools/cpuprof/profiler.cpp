@@ -291,6 +291,8 @@ Status Profiler::start() {
   start_ns_ = mark_.time_ns;
   setup_.start_realtime_ns = realtime_ns();
   SL_CHECK(sampling_->start());
+  // Reports of intervals would keep others waiting.
+  if (!options_.common.interval_ns) priority_.emplace();
   auto keep = cli::default_keep(cli::read_system_facts());
   // A file that is replaced keeps its owner and mode.
   if (reports_->replaces_files()) {
@@ -495,6 +497,7 @@ std::string Profiler::cgroup_path(std::uint64_t id) {
 
 Result<int> Profiler::finish(const cli::End& end) {
   SL_CHECK(sampling_->stop());
+  priority_.reset();
   if (end.reason == cli::EndReason::targets_gone && !options_.common.quiet) {
     cli::say(fmt::format("cpuprof: all targets have ended\n"));
   }
