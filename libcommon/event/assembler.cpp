@@ -52,7 +52,7 @@ void Assembler::add_rest(const event_header& header,
   auto known = incomplete_.find({header.time_ns, header.tid});
   if (known == incomplete_.end()) return;
   auto& event = *known->second;
-  auto bytes = sizeof(event.rest[0]) + record.size();
+  auto bytes = sizeof(std::vector<std::byte>) + record.size();
   event.rest.emplace_back(record.begin(), record.end());
   event.read_ns = read_ns;
   event.seen_incomplete = false;  // it makes progress

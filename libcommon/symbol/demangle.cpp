@@ -108,7 +108,25 @@ bool demangle_cxx(const std::string& name, Sink& sink) {
   return run(cplus_demangle_v3_callback, name.c_str(), options, sink);
 }
 
+// A function's type and a trait object's may begin with how many lifetimes they
+// bind, `G` and a number to the base of 62, and libiberty counts up to it, also
+// where it prints nothing (rust-demangle.c, demangle_binder, 2.40). Nobody
+// binds 62^2.
+bool binds_forever(std::string_view name) {
+  constexpr std::size_t most_digits = 2;
+  for (auto at = name.find('G', 1); at < name.size();
+       at = name.find('G', at + 1)) {
+    if (name[at - 1] != 'F' && name[at - 1] != 'D') continue;
+    auto end = name.find('_', at);
+    auto digits = name.substr(at + 1, end - at - 1);
+    bool number = std::ranges::all_of(digits, is_word);
+    if (end < name.size() && number && digits.size() > most_digits) return true;
+  }
+  return false;
+}
+
 bool demangle_rust(const std::string& name, Sink& sink) {
+  if (name.starts_with("_R") && binds_forever(name)) return false;
   return run(rust_demangle_callback, name.c_str(), DMGL_NO_OPTS, sink);
 }
 

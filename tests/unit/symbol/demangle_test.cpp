@@ -113,6 +113,14 @@ TEST(Demangle, HostileNamesEndWithinTheirBounds) {
   });
 }
 
+TEST(Demangle, RustDoesNotCountLifetimesWithoutEnd) {
+  for (const std::string name :
+       {"_RYFFFFFFGooooooooo_", "_RYRFFFFFFFFFGFFFFFF_", "_RYDGzzzzzzzzz_"}) {
+    EXPECT_EQ(demangle(name), name);
+  }
+  EXPECT_EQ(demangle("_RINvC1a1bFG_RL0_hEuE"), "a::b::<for<'a> fn(&'a u8)>");
+}
+
 TEST(Demangle, WhatExpandsWithoutEndIsCut) {
   // f<a<int, int>, a<X, X>, ...>, where each X is the whole type before it:
   // in full, the last one is half a million times as long as the first.
