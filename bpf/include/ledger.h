@@ -21,7 +21,7 @@
   X(not_failed, EVENTS, FILTERED, "successes, which --failed leaves out")      \
   X(other_destination, EVENTS, FILTERED,                                       \
     "to a port or of a family that was not asked for")                         \
-  X(other_latency, EVENTS, FILTERED,                                           \
+  X(other_latency, ANY, FILTERED,                                              \
     "shorter than --min or longer than --max")                                 \
   X(table_full, SAMPLES, LOST, "no room in the kernel's table of counts")      \
   X(skipped, SAMPLES, LOST, "never delivered by the kernel")                   \
@@ -30,6 +30,10 @@
   X(event_ring_full, EVENTS, LOST, "no room in the ring: read too slowly")     \
   X(scratch_full, EVENTS, LOST, "no memory to gather the event in")            \
   X(attempts_full, EVENTS, LOST, "too many attempts at the same time")         \
+  X(thread_unknown, SAMPLES, LOST,                                             \
+    "waits of threads that there was no memory for")                           \
+  X(wakeup_unseen, SAMPLES, PARTIAL,                                           \
+    "waits whose wakeup was not seen: run queue counted as sleep")             \
   X(target_table_full, ANY, PARTIAL, "processes that could not be followed")   \
   X(scratch_busy, SAMPLES, PARTIAL,                                            \
     "counted without stacks: nested too deeply")                               \

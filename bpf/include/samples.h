@@ -257,16 +257,23 @@ static __always_inline void count_sample(const struct sample_key *key,
   __sync_fetch_and_add(&value->sum, weight);
 }
 
-// Records one sample of the current task. The caller has filled the optional
-// fields of the key; the rest is filled here.
-static __always_inline void record_sample(struct sample_context *sampled,
-                                          struct sample_key *key,
-                                          struct task_struct *task,
-                                          __u64 weight) {
+// Fills the key with who the current task is and where it stands. The caller
+// has filled the optional fields.
+static __always_inline void describe_sample(struct sample_context *sampled,
+                                            struct sample_key *key,
+                                            struct task_struct *task) {
   key->start_ns = BPF_CORE_READ(task, group_leader, start_time);
   key->exec_id = BPF_CORE_READ(task, group_leader, self_exec_id);
   bpf_get_current_comm(key->comm, sizeof(key->comm));
   send_image(key, task);
   take_stacks(sampled, key, task);
+}
+
+// Records one sample of the current task.
+static __always_inline void record_sample(struct sample_context *sampled,
+                                          struct sample_key *key,
+                                          struct task_struct *task,
+                                          __u64 weight) {
+  describe_sample(sampled, key, task);
   count_sample(key, weight);
 }
