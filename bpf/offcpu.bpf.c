@@ -30,7 +30,6 @@ __u64 end_ns = 0;
 // One stack each time that a thread has waited for so long; 0: one a wait.
 const volatile __u64 stack_period_ns = 0;
 
-enum stack_hook { STACK_AT_NONE = 0, STACK_AT_ARRIVAL = 1, STACK_AT_LEAVE = 2 };
 const volatile __u32 stack_hook = STACK_AT_NONE;
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -95,7 +94,7 @@ static __always_inline struct wait_value *value_of(const struct wait_key *key,
   if (value) return value;
   if (!bpf_map_update_elem(waits, key, &no_waits, BPF_NOEXIST)) ask_for_drain();
   value = bpf_map_lookup_elem(waits, key);
-  if (!value) ledger_add(LEDGER_table_full, parts);
+  if (!value) ledger_add(LEDGER_waits_full, parts);
   return value;
 }
 

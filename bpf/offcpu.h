@@ -47,6 +47,10 @@ enum wait_object {
 
 #define WAIT_NO_SYSCALL 0xffff  // a page fault, or the kernel's own thread
 
+// When a thread's stack is taken: never, when it comes back to a CPU, when it
+// leaves one.
+enum stack_hook { STACK_AT_NONE = 0, STACK_AT_ARRIVAL = 1, STACK_AT_LEAVE = 2 };
+
 struct wait_reason {
   __u16 syscall;  // number, or WAIT_NO_SYSCALL
   __u8 object;

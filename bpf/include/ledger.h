@@ -30,6 +30,7 @@
   X(event_ring_full, EVENTS, LOST, "no room in the ring: read too slowly")     \
   X(scratch_full, EVENTS, LOST, "no memory to gather the event in")            \
   X(attempts_full, EVENTS, LOST, "too many attempts at the same time")         \
+  X(waits_full, SAMPLES, LOST, "no room in the kernel's table of waits")       \
   X(thread_unknown, SAMPLES, LOST,                                             \
     "waits of threads that there was no memory for")                           \
   X(wakeup_unseen, SAMPLES, PARTIAL,                                           \

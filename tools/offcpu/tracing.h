@@ -85,7 +85,6 @@ class Tracing {
   std::vector<bpf::Link> links_;
   Way way_ = Way::trusted;
   StackHook stack_hook_ = StackHook::leave;
-  std::uint64_t prev_state_ = 0;
   bool follows_children_ = false;
   bool wants_stacks_ = true;
 };
