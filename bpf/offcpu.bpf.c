@@ -25,8 +25,9 @@ const volatile __u64 most_ns = ~0ULL;
 const volatile bool has_prev_state = false;
 // The second pass over all threads at the start.
 bool find_states = false;
-// When the measurement ended.
-__u64 end_ns = 0;
+// When the measurement ended: from then on every state stays as it is. Set at
+// once for all programs and CPUs, which to detach them is not.
+volatile __u64 end_ns = 0;
 // One stack each time that a thread has waited for so long; 0: one a wait.
 const volatile __u64 stack_period_ns = 0;
 
@@ -339,6 +340,7 @@ static __always_inline bool is_idle(struct task_struct *task, bool trusted) {
 static __always_inline int switches(unsigned long long *context, bool trusted) {
   struct task_struct *from = (struct task_struct *)context[1];
   struct task_struct *to = (struct task_struct *)context[2];
+  if (end_ns) return 0;
   __u64 now = bpf_ktime_get_ns();
   if (!is_idle(from, trusted)) {
     __u32 state = has_prev_state ? context[3] : task_state(from, trusted);
@@ -357,6 +359,7 @@ SEC("raw_tp/sched_switch")
 int switch_raw(unsigned long long *context) { return switches(context, false); }
 
 static __always_inline int wakes(struct task_struct *task, bool trusted) {
+  if (end_ns) return 0;
   struct thread_wait *wait = wait_of(task, trusted);
   if (!wait || wait->state != THREAD_SLEEPS) return 0;
   __u64 now = bpf_ktime_get_ns();
@@ -508,7 +511,7 @@ int find_trusted(struct bpf_iter__task *context) {
 SEC("iter/task")
 int find_raw(struct bpf_iter__task *context) { return finds(context, false); }
 
-// Once at the end: the waits that go on. No other program runs by then.
+// Once at the end: the waits that go on.
 static __always_inline int tells(struct bpf_iter__task *context, bool trusted) {
   struct task_struct *task = context->task;
   if (!task || !is_chosen(task)) return 0;

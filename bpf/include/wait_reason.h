@@ -93,10 +93,12 @@ static __always_inline __u8 file_object(struct file *file) {
 }
 
 static __always_inline __u8 descriptor_object(struct task_struct *task,
-                                              __u32 descriptor) {
-  struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-  if (descriptor >= BPF_CORE_READ(table, max_fds)) return WAIT_OBJECT_UNKNOWN;
-  struct file **files = BPF_CORE_READ(table, fd);
+                                              __u32 descriptor, bool trusted) {
+  struct fdtable *table =
+      trusted ? task->files->fdt : BPF_CORE_READ(task, files, fdt);
+  __u32 most = trusted ? table->max_fds : BPF_CORE_READ(table, max_fds);
+  if (descriptor >= most) return WAIT_OBJECT_UNKNOWN;
+  struct file **files = trusted ? table->fd : BPF_CORE_READ(table, fd);
   struct file *file = NULL;
   bpf_probe_read_kernel(&file, sizeof(file), &files[descriptor]);
   return file ? file_object(file) : WAIT_OBJECT_UNKNOWN;
@@ -143,7 +145,7 @@ static __always_inline struct wait_reason reason_of(struct task_struct *task,
   if (status & TS_COMPAT) {
     reason.flags |= WAIT_COMPAT;
   } else if (waits_for_descriptor(reason.syscall)) {
-    reason.object = descriptor_object(task, call.rdi);
+    reason.object = descriptor_object(task, call.rdi, trusted);
   }
   return reason;
 }

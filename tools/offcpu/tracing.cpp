@@ -226,9 +226,9 @@ Status Tracing::start() {
 }
 
 Result<std::uint64_t> Tracing::stop() {
-  links_.clear();
   auto now = monotonic_ns();
   skeleton_->bss->end_ns = now;
+  links_.clear();
   return now;
 }
 
