@@ -120,6 +120,14 @@ static __always_inline void describe_thread(struct wait_key *key,
   if (key_cgroup) key->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 }
 
+// Of a wait that began with a sleep, what was in a run queue.
+static __always_inline __u64 queue_part(const struct thread_wait *wait,
+                                        struct task_struct *task, __u64 here,
+                                        bool trusted) {
+  __u64 queued = queued_so_far(task, trusted) - wait->queued_ns;
+  return queued < here ? queued : here;
+}
+
 // What a thread has waited for when it comes to a CPU.
 static __always_inline void measure(struct arrival *waited,
                                     const struct thread_wait *wait,
@@ -128,15 +136,14 @@ static __always_inline void measure(struct arrival *waited,
   __u64 here = now > wait->since_ns ? now - wait->since_ns : 0;
   waited->kind = wait->kind;
   waited->wait_ns = wait->wait_ns;
-  waited->throttled_ns = 0;
-  waited->queue_ns = 0;
-  if (wait->state == THREAD_SLEEPS) {  // nobody has told of its wakeup
-    ledger_count(LEDGER_wakeup_unseen);
-    waited->wait_ns = here;
-    return;
+  waited->queue_ns = here;
+  if (wait->state == THREAD_SLEEPS) {
+    waited->queue_ns =
+        kernel_counts_queues ? queue_part(wait, task, here, trusted) : 0;
+    waited->wait_ns = here - waited->queue_ns;
   }
-  waited->throttled_ns = throttled_part(wait, task, here, trusted);
-  waited->queue_ns = here - waited->throttled_ns;
+  waited->throttled_ns = throttled_part(wait, task, waited->queue_ns, trusted);
+  waited->queue_ns -= waited->throttled_ns;
 }
 
 static __always_inline __u32 parts_of(const struct arrival *waited) {
@@ -227,8 +234,7 @@ static __always_inline void count_left_stack(const struct arrival *waited,
       .pid = task_pid(task),
       .tid = key_tid ? task_tid(task) : 0,
       .cpu = -1,
-      .cgroup =
-          key_cgroup ? BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id) : 0,
+      .cgroup = key_cgroup ? BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id) : 0,
       .kernel_hash = wait->kernel_hash,
       .user_hash = wait->user_hash,
   };
@@ -251,6 +257,9 @@ static __always_inline void arrives(struct task_struct *task, __u64 now,
   struct thread_wait *wait = wait_of(task, trusted);
   if (!wait || wait->state <= THREAD_RUNS) return;
   struct arrival waited = {};
+  if (!kernel_counts_queues && wait->state == THREAD_SLEEPS) {
+    ledger_count(LEDGER_wakeup_unseen);
+  }
   measure(&waited, wait, task, now, trusted);
   wait->state = THREAD_RUNS;
   if (!keep_lengths(&waited)) return;
@@ -292,12 +301,31 @@ static __always_inline bool is_left_out(struct task_struct *task,
   return true;
 }
 
-static __always_inline void falls_asleep(struct thread_wait *wait, __u32 state,
-                                         __u64 now) {
+// A thread leaves a CPU, and nothing has told that it came to one. How long it
+// ran is in the kernel's count, so that its wait is known; what it waited in is
+// not any more.
+static __always_inline void arrived_unseen(struct thread_wait *wait,
+                                           struct task_struct *task, __u64 now,
+                                           bool trusted) {
+  struct arrival waited = {};
+  __u64 ran = ran_so_far(task, trusted) - wait->ran_ns;
+  __u64 came = now > ran ? now - ran : 0;
+  measure(&waited, wait, task, came, trusted);
+  ledger_count(LEDGER_arrival_unseen);
+  if (!keep_lengths(&waited)) return;
+  waited.reason.syscall = WAIT_UNSEEN;
+  waited.reason.flags = wait->flags;
+  count_wait(&waited, task, trusted);
+}
+
+static __always_inline void falls_asleep(struct thread_wait *wait,
+                                         struct task_struct *task, __u32 state,
+                                         __u64 now, bool trusted) {
+  begin_queueing(wait, task, now, trusted);
+  if (kernel_counts_queues) wait->queued_ns = queued_so_far(task, trusted);
   bool load = state & TASK_UNINTERRUPTIBLE && !(state & TASK_NOLOAD);
   wait->kind = load ? WAIT_UNINTERRUPTIBLE : WAIT_BLOCKED;
   wait->flags = state & TASK_STOPPED_OR_TRACED ? WAIT_STOPPED : 0;
-  wait->since_ns = now;
   wait->state = THREAD_SLEEPS;
 }
 
@@ -319,7 +347,9 @@ static __always_inline void leaves(void *context, struct task_struct *task,
     ledger_count(LEDGER_thread_unknown);
     return;
   }
+  if (wait->state > THREAD_RUNS) arrived_unseen(wait, task, now, trusted);
   wait->wait_ns = 0;
+  wait->ran_ns = ran_so_far(task, trusted);
   if (stays_runnable(task, trusted)) {
     is_preempted(wait, task, now, WAIT_PREEMPTED, trusted);
   } else if (state & TASK_DEAD) {
@@ -327,7 +357,7 @@ static __always_inline void leaves(void *context, struct task_struct *task,
     end_thread(task, trusted);
     return;
   } else {
-    falls_asleep(wait, state, now);
+    falls_asleep(wait, task, state, now, trusted);
   }
   if (stack_hook == STACK_AT_LEAVE) take_leaving_stack(context, wait, task);
 }
@@ -475,15 +505,14 @@ static __always_inline bool is_chosen(struct task_struct *task) {
 // Where a thread is that has not switched yet since the other programs run.
 // What runs needs no entry: its next switch tells.
 static __always_inline void find_state(struct thread_wait *wait,
-                                       struct task_struct *task,
-                                       bool trusted) {
+                                       struct task_struct *task, bool trusted) {
   __u64 now = bpf_ktime_get_ns();
   if (trusted ? task->on_cpu : BPF_CORE_READ(task, on_cpu)) return;
   if (wait->state != THREAD_UNKNOWN) return;
   if (stays_runnable(task, trusted)) {
     is_preempted(wait, task, now, WAIT_PREEMPTED, trusted);
   } else {
-    falls_asleep(wait, task_state(task, trusted), now);
+    falls_asleep(wait, task, task_state(task, trusted), now, trusted);
   }
   wait->flags |= WAIT_OPEN_START;
 }
@@ -521,13 +550,7 @@ static __always_inline int tells(struct bpf_iter__task *context, bool trusted) {
   if (wait->flags & WAIT_OPEN_START && BPF_CORE_READ(task, on_cpu)) return 0;
   struct arrival waited = {};
   struct open_wait record = {};
-  __u64 now = end_ns;
-  if (wait->state == THREAD_SLEEPS) {
-    waited.wait_ns = now > wait->since_ns ? now - wait->since_ns : 0;
-    waited.kind = wait->kind;
-  } else {
-    measure(&waited, wait, task, now, trusted);
-  }
+  measure(&waited, wait, task, end_ns, trusted);
   if (!keep_lengths(&waited)) return 0;
   record.key.kind = waited.kind;
   record.key.reason.syscall = WAIT_NO_SYSCALL;

@@ -46,6 +46,7 @@ enum wait_object {
 #define WAIT_OPEN_END (1 << 7)    // went on when we stopped
 
 #define WAIT_NO_SYSCALL 0xffff  // a page fault, or the kernel's own thread
+#define WAIT_UNSEEN 0xfffe      // it was not seen how the wait ended
 
 // When a thread's stack is taken: never, when it comes back to a CPU, when it
 // leaves one.

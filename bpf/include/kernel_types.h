@@ -143,6 +143,12 @@ struct sched_entity {
   struct cfs_rq *cfs_rq;        // with CONFIG_FAIR_GROUP_SCHED
 };
 
+// With CONFIG_SCHED_INFO; by rq->clock.
+struct sched_info {
+  unsigned long long run_delay;    // in run queues so far, when last on a CPU
+  unsigned long long last_queued;  // 0: is not in one, or runs
+};
+
 struct kernfs_node {
   unsigned long long id;
 };
@@ -196,6 +202,7 @@ struct task_struct {
   struct css_set *cgroups;
   const struct cred *cred;
   struct sched_entity se;
+  struct sched_info sched_info;
   unsigned long long utime;
   unsigned long long stime;
   int exit_code;

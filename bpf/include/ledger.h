@@ -33,6 +33,8 @@
   X(waits_full, SAMPLES, LOST, "no room in the kernel's table of waits")       \
   X(thread_unknown, SAMPLES, LOST,                                             \
     "waits of threads that there was no memory for")                           \
+  X(arrival_unseen, SAMPLES, PARTIAL,                                          \
+    "waits whose end was not seen: without a reason and a stack")              \
   X(wakeup_unseen, SAMPLES, PARTIAL,                                           \
     "waits whose wakeup was not seen: run queue counted as sleep")             \
   X(target_table_full, ANY, PARTIAL, "processes that could not be followed")   \

@@ -2,8 +2,13 @@
 // What is known of each thread between two switches: whether it runs, sleeps or
 // waits for a CPU, and since when.
 //
-//   runs ──sched_switch──▶ sleeps ──sched_wakeup──▶ queued ──sched_switch──▶ runs
-//     └────preempted────────────────────────────────▶
+//   runs ──sched_switch──▶ sleeps ──────────────────────────sched_switch──▶
+//   runs
+//     │                      └──sched_wakeup──▶ queued ──────────┘
+//     └────preempted────────────────────────────▶
+//
+// How much of a sleep's end was spent in a run queue is in the kernel's own
+// count; only where it keeps none (CONFIG_SCHED_INFO) wakeups are looked at.
 //
 // All of these happen under the lock of a run queue, with interrupts off, and
 // one after the other for one thread: a thread is made runnable only once it
@@ -22,6 +27,9 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
+// The kernel counts how long tasks are in run queues; set by user space.
+const volatile bool kernel_counts_queues = false;
+
 enum thread_state {
   THREAD_UNKNOWN = 0,  // or it is left out
   THREAD_RUNS = 1,
@@ -34,6 +42,8 @@ struct thread_wait {
   __u64 wait_ns;       // of the sleep that was before the queue
   __u64 throttled_ns;  // of its queue, when it began to wait there
   __u64 cfs_rq;        // that queue
+  __u64 queued_ns;     // in run queues, when it left its CPU
+  __u64 ran_ns;        // on CPUs, likewise
   __u64 until_stack_ns;
   __u64 kernel_hash;  // of the stack that it left the CPU with
   __u64 user_hash;
@@ -136,6 +146,30 @@ static __always_inline struct cfs_rq *queue_of(struct task_struct *task,
                                                bool trusted) {
   if (!bpf_core_field_exists(task->se.cfs_rq)) return NULL;
   return trusted ? task->se.cfs_rq : BPF_CORE_READ(task, se.cfs_rq);
+}
+
+// For how long a task has been in run queues so far. The kernel itself counts
+// it: what is over when it comes to a CPU, and where it was moved from one
+// queue to another (sched_info_enqueue() and its like,
+// kernel/sched/stats.h, 5.10 to 6.18), so that nobody has to look at wakeups.
+// sched_switch comes before it has counted the last stretch.
+static __always_inline __u64 queued_so_far(struct task_struct *task,
+                                           bool trusted) {
+  struct cfs_rq *queue = queue_of(task, trusted);
+  if (!queue) return 0;
+  __u64 before = trusted ? task->sched_info.run_delay
+                         : BPF_CORE_READ(task, sched_info.run_delay);
+  __u64 since = trusted ? task->sched_info.last_queued
+                        : BPF_CORE_READ(task, sched_info.last_queued);
+  if (!since) return before;
+  __u64 now = trusted ? queue->rq->clock : BPF_CORE_READ(queue, rq, clock);
+  return now > since ? before + (now - since) : before;
+}
+
+static __always_inline __u64 ran_so_far(struct task_struct *task,
+                                        bool trusted) {
+  return trusted ? task->se.sum_exec_runtime
+                 : BPF_CORE_READ(task, se.sum_exec_runtime);
 }
 
 static __always_inline void begin_queueing(struct thread_wait *wait,

@@ -28,8 +28,8 @@ std::optional<int> tracepoint_arguments(const std::string& name,
                                         const std::string& btf_file) {
   auto types = load_btf(btf_file);
   if (!types) return std::nullopt;
-  auto id = btf__find_by_name_kind(
-      types.get(), ("btf_trace_" + name).c_str(), BTF_KIND_TYPEDEF);
+  auto id = btf__find_by_name_kind(types.get(), ("btf_trace_" + name).c_str(),
+                                   BTF_KIND_TYPEDEF);
   if (id <= 0) return std::nullopt;
   const auto* type = btf__type_by_id(types.get(), static_cast<__u32>(id));
   type = btf__type_by_id(types.get(), type->type);
@@ -37,6 +37,22 @@ std::optional<int> tracepoint_arguments(const std::string& name,
   type = btf__type_by_id(types.get(), type->type);
   if (type == nullptr || !btf_is_func_proto(type)) return std::nullopt;
   return btf_vlen(type) - 1;
+}
+
+bool has_member(const std::string& type, const std::string& member,
+                const std::string& btf_file) {
+  auto types = load_btf(btf_file);
+  if (!types) return false;
+  auto id = btf__find_by_name_kind(types.get(), type.c_str(), BTF_KIND_STRUCT);
+  if (id <= 0) return false;
+  const auto* found = btf__type_by_id(types.get(), static_cast<__u32>(id));
+  const auto* members = btf_members(found);
+  for (int i = 0; i < btf_vlen(found); ++i) {
+    if (member == btf__name_by_offset(types.get(), members[i].name_off)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 bool has_own_btf() { return ::access("/sys/kernel/btf/vmlinux", R_OK) == 0; }

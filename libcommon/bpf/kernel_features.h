@@ -14,6 +14,10 @@ namespace sightline::bpf {
 std::optional<int> tracepoint_arguments(const std::string& name,
                                         const std::string& btf_file = "");
 
+// Whether one of the kernel's types has a member of that name.
+bool has_member(const std::string& type, const std::string& member,
+                const std::string& btf_file = "");
+
 // The kernel has BTF of its own, so that programs may have typed arguments
 // (tp_btf).
 bool has_own_btf();

@@ -16,8 +16,7 @@ FrameKind kind_of(const Function& function) {
 }
 
 std::uint64_t number_of(const Counts& counts, FoldedNumber number) {
-  return number == FoldedNumber::count ? counts.count
-                                       : counts.sum / 1000;
+  return number == FoldedNumber::count ? counts.count : counts.sum / 1000;
 }
 
 }  // namespace

@@ -11,22 +11,21 @@ namespace sightline::offcpu {
 namespace {
 
 cli::ProgramInfo program_info() {
-  return {
-      .name = "offcpu",
-      .purpose =
-          "Shows where threads wait and why: asleep, for disks, for a CPU, "
-          "throttled.",
-      .usages = {"[OPTION...] [DURATION]", "[OPTION...] -- CMD [ARG...]"},
-      .examples = {{"offcpu 10", "the whole machine for ten seconds"},
-                   {"offcpu -p 1234 -d 5s", "one process"},
-                   {"offcpu -m 10ms 30", "only waits of 10 ms and more"},
-                   {"offcpu -- make -j2", "a command and what it starts"}},
-      .hints = {{"-k", "did you mean -K, or --kernel-threads?"},
-                {"-t", "-L chooses threads, --by tid tells them apart"},
-                {"--state", "kinds of waiting stand apart in the table"},
-                {"--min-block-time", "did you mean --min?"},
-                {"--max-block-time", "did you mean --max?"}},
-      .takes_command = true};
+  return {.name = "offcpu",
+          .purpose =
+              "Shows where threads wait and why: asleep, for disks, for a CPU, "
+              "throttled.",
+          .usages = {"[OPTION...] [DURATION]", "[OPTION...] -- CMD [ARG...]"},
+          .examples = {{"offcpu 10", "the whole machine for ten seconds"},
+                       {"offcpu -p 1234 -d 5s", "one process"},
+                       {"offcpu -m 10ms 30", "only waits of 10 ms and more"},
+                       {"offcpu -- make -j2", "a command and what it starts"}},
+          .hints = {{"-k", "did you mean -K, or --kernel-threads?"},
+                    {"-t", "-L chooses threads, --by tid tells them apart"},
+                    {"--state", "kinds of waiting stand apart in the table"},
+                    {"--min-block-time", "did you mean --min?"},
+                    {"--max-block-time", "did you mean --max?"}},
+          .takes_command = true};
 }
 
 Status set(bool& flag) {
@@ -88,7 +87,7 @@ cli::OptionTable option_table(Options& options) {
   cli::add_symbol_options(table, common);
   cli::add_grouping_option(table, common, {"comm", "pid", "tid", "cgroup"});
   cli::add_table_options(table, common, {"total", "count", "longest"});
-  cli::add_output_options(table, common);
+  cli::add_output_options(table, common, cli::Formats::lines);
   cli::add_kernel_options(table, common);
   cli::add_general_options(table, common);
   return table;

@@ -99,17 +99,17 @@ constexpr std::array calls{
 };
 
 constexpr std::array<std::string_view, WAIT_OBJECTS> objects{
-    "",       "descriptor", "file",       "directory", "block device",
-    "device", "pipe",       "TCP",        "UDP",       "unix socket",
-    "netlink", "socket",    "eventfd",    "timerfd",   "signalfd",
+    "",        "descriptor", "file",    "directory", "block device",
+    "device",  "pipe",       "TCP",     "UDP",       "unix socket",
+    "netlink", "socket",     "eventfd", "timerfd",   "signalfd",
     "inotify", "anonymous"};
 
 std::string call_name(const wait_reason& reason) {
   if (reason.flags & WAIT_COMPAT) {
     return fmt::format("32-bit call {}", reason.syscall);
   }
-  const auto* found = std::ranges::find(calls, long{reason.syscall},
-                                        &Call::number);
+  const auto* found =
+      std::ranges::find(calls, long{reason.syscall}, &Call::number);
   return found != calls.end() ? std::string(found->name)
                               : fmt::format("call {}", reason.syscall);
 }
@@ -119,6 +119,7 @@ std::string call_name(const wait_reason& reason) {
 std::string base_name(const wait_reason& reason) {
   if (reason.flags & WAIT_EXITING) return "exit";
   if (reason.flags & WAIT_STOPPED) return "stopped";
+  if (reason.syscall == WAIT_UNSEEN) return "end not seen";
   if (reason.syscall == WAIT_NO_SYSCALL) return "page fault";
   auto name = call_name(reason);
   if (reason.object == WAIT_OBJECT_NONE || reason.object >= WAIT_OBJECTS) {

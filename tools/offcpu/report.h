@@ -41,5 +41,6 @@ struct ViewSettings {
 
 std::unique_ptr<View> make_table_view(const ViewSettings& settings);
 std::unique_ptr<View> make_folded_view();
+std::unique_ptr<View> make_json_view();
 
 }  // namespace sightline::offcpu

@@ -64,11 +64,10 @@ class TableView : public View {
     for (const auto& [group, sum] : groups(measurement)) {
       if (table.rows() == settings_.rows) break;
       const auto& [pid, comm, kind, reason] = group;
-      table.add_row({pid, comm.empty() ? "[no name]" : comm,
-                     std::string(kind_name(kind)), reason,
-                     format_duration(sum.total_ns), format_count(sum.count),
-                     (sum.open > 0 ? ">" : "") +
-                         format_duration(sum.longest_ns)});
+      table.add_row(
+          {pid, comm.empty() ? "[no name]" : comm, std::string(kind_name(kind)),
+           reason, format_duration(sum.total_ns), format_count(sum.count),
+           (sum.open > 0 ? ">" : "") + format_duration(sum.longest_ns)});
     }
     return table.render(settings_.width, style_);
   }

@@ -51,6 +51,13 @@ std::string_view hook_name(StackHook hook) {
   return "each time that a thread leaves its CPU";
 }
 
+std::unique_ptr<View> view_for(output::Format format,
+                               const ViewSettings& settings) {
+  if (format == output::Format::folded) return make_folded_view();
+  if (format == output::Format::json) return make_json_view();
+  return make_table_view(settings);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Tracer>> Tracer::open(const Options& options,
@@ -89,13 +96,10 @@ Status Tracer::open_outputs() {
         .rows = common.rows.value_or(20),
         .sort = common.sort,
         .width = output::terminal_width(
-            sink.fd(), common.wide ? std::optional<std::size_t>(0)
-                                   : common.width),
+            sink.fd(),
+            common.wide ? std::optional<std::size_t>(0) : common.width),
         .color = output::want_color(common.color, sink.fd())};
-    auto view = target.format == output::Format::folded
-                    ? make_folded_view()
-                    : make_table_view(settings);
-    outputs_.push_back({std::move(sink), std::move(view)});
+    outputs_.push_back({std::move(sink), view_for(target.format, settings)});
   }
   return {};
 }
@@ -144,9 +148,8 @@ Status Tracer::prepare() {
 
 Status Tracer::open_unwinding() {
   if (!tracing_->walks_by_rows() || options_.totals_only) return {};
-  SL_CHECK(collector_->unwind_with(tracing_->unwind_maps(),
-                                   options_.common.unwind_bytes,
-                                   tracing_->mode()));
+  SL_CHECK(collector_->unwind_with(
+      tracing_->unwind_maps(), options_.common.unwind_bytes, tracing_->mode()));
   SL_CHECK(tracing_->follow_images());
   return collector_->unwinding()->load_all(monotonic_ns() + load_ns);
 }
@@ -215,15 +218,14 @@ Status Tracer::take_in() {
 
 Status Tracer::drain() {
   SL_CHECK(totals_->swap());
-  SL_CHECK(totals_->drain(
-      [this](std::span<const std::byte> key, std::span<const std::byte> value) {
-        wait_key who;
-        std::memcpy(&who, key.data(), sizeof(who));
-        std::vector<wait_value> cpus(value.size() / sizeof(wait_value));
-        std::memcpy(cpus.data(), value.data(),
-                    cpus.size() * sizeof(wait_value));
-        waits_.add(who, cpus);
-      }));
+  SL_CHECK(totals_->drain([this](std::span<const std::byte> key,
+                                 std::span<const std::byte> value) {
+    wait_key who;
+    std::memcpy(&who, key.data(), sizeof(who));
+    std::vector<wait_value> cpus(value.size() / sizeof(wait_value));
+    std::memcpy(cpus.data(), value.data(), cpus.size() * sizeof(wait_value));
+    waits_.add(who, cpus);
+  }));
   SL_CHECK(collector_->drain());
   names_->keep_up(collector_->profile().frames());
   return {};
@@ -231,8 +233,8 @@ Status Tracer::drain() {
 
 // Waits that entered = waits delivered + ledger.
 std::uint64_t Tracer::unaccounted(const bpf::Ledger& ledger) const {
-  auto known = waits_.delivered() + ledger[LEDGER_waits_full] +
-               waits_.not_matching();
+  auto known =
+      waits_.delivered() + ledger[LEDGER_waits_full] + waits_.not_matching();
   for (auto index : {LEDGER_self, LEDGER_not_target, LEDGER_other_latency,
                      LEDGER_thread_unknown}) {
     known += ledger[index];

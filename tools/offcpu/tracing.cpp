@@ -29,16 +29,24 @@ constexpr std::uint32_t rows_on_many_cpus = 2048;
 constexpr int many_cpus = 32;
 
 // Calls whose first argument is a descriptor that they may wait for.
-constexpr std::array descriptor_syscalls{
-    SYS_read,       SYS_write,        SYS_pread64,     SYS_pwrite64,
-    SYS_readv,      SYS_writev,       SYS_preadv,      SYS_pwritev,
-    SYS_preadv2,    SYS_pwritev2,     SYS_recvfrom,    SYS_sendto,
-    SYS_recvmsg,    SYS_sendmsg,      SYS_recvmmsg,    SYS_sendmmsg,
-    SYS_accept,     SYS_accept4,      SYS_connect,     SYS_fsync,
-    SYS_fdatasync,  SYS_sync_file_range, SYS_ftruncate, SYS_fallocate,
-    SYS_flock,      SYS_fcntl,        SYS_ioctl,       SYS_sendfile,
-    SYS_splice,     SYS_tee,          SYS_vmsplice,    SYS_copy_file_range,
-    SYS_getdents64, SYS_syncfs,       SYS_close};
+constexpr std::array descriptor_syscalls{SYS_read,       SYS_write,
+                                         SYS_pread64,    SYS_pwrite64,
+                                         SYS_readv,      SYS_writev,
+                                         SYS_preadv,     SYS_pwritev,
+                                         SYS_preadv2,    SYS_pwritev2,
+                                         SYS_recvfrom,   SYS_sendto,
+                                         SYS_recvmsg,    SYS_sendmsg,
+                                         SYS_recvmmsg,   SYS_sendmmsg,
+                                         SYS_accept,     SYS_accept4,
+                                         SYS_connect,    SYS_fsync,
+                                         SYS_fdatasync,  SYS_sync_file_range,
+                                         SYS_ftruncate,  SYS_fallocate,
+                                         SYS_flock,      SYS_fcntl,
+                                         SYS_ioctl,      SYS_sendfile,
+                                         SYS_splice,     SYS_tee,
+                                         SYS_vmsplice,   SYS_copy_file_range,
+                                         SYS_getdents64, SYS_syncfs,
+                                         SYS_close};
 
 bpf::FilterChoice filters_of(const Options& options, pid_t command_pid) {
   const auto& common = options.common;
@@ -134,6 +142,9 @@ void Tracing::configure(const Options& options,
   // preempt, prev, next, and since 5.18 prev_state.
   settings.has_prev_state =
       bpf::tracepoint_arguments("sched_switch", common.btf).value_or(3) > 3;
+  settings.kernel_counts_queues =
+      bpf::has_member("sched_info", "last_queued", common.btf) &&
+      bpf::has_member("sched_entity", "cfs_rq", common.btf);
   for (auto call : descriptor_syscalls) {
     auto number = static_cast<unsigned>(call);
     settings.descriptor_calls[number / 64] |= 1ULL << number % 64;
@@ -159,8 +170,11 @@ void Tracing::choose_programs() {
         programs.new_raw, programs.find_raw, programs.tell_raw}) {
     bpf::set_autoload(program, !trusted);
   }
-  auto btf = std::string();
-  if (bpf::tracepoint_arguments("sched_exit_tp", btf)) {
+  if (skeleton_->rodata->kernel_counts_queues) {
+    bpf::set_autoload(programs.wakeup_trusted, false);
+    bpf::set_autoload(programs.wakeup_raw, false);
+  }
+  if (bpf::tracepoint_arguments("sched_exit_tp")) {
     stack_hook_ = StackHook::arrival_tracepoint;
   } else if (bpf::has_kprobes() &&
              !bpf::kernel_function("finish_task_switch").empty()) {
@@ -198,9 +212,8 @@ Status Tracing::attach_stack_hook() {
   if (stack_hook_ == StackHook::arrival_tracepoint) {
     return attach(programs.arrive_tracepoint);
   }
-  links_.push_back(
-      SL_TRY(bpf::attach_to_kernel(*programs.arrive_kprobe,
-                                   bpf::kernel_function("finish_task_switch"))));
+  links_.push_back(SL_TRY(bpf::attach_to_kernel(
+      *programs.arrive_kprobe, bpf::kernel_function("finish_task_switch"))));
   return {};
 }
 
@@ -218,7 +231,9 @@ Status Tracing::start() {
   SL_CHECK(attach(trusted ? programs.fork_trusted : programs.fork_raw));
   SL_CHECK(pass_over_threads(find, {}));
   SL_CHECK(attach_stack_hook());
-  SL_CHECK(attach(trusted ? programs.wakeup_trusted : programs.wakeup_raw));
+  if (!skeleton_->rodata->kernel_counts_queues) {
+    SL_CHECK(attach(trusted ? programs.wakeup_trusted : programs.wakeup_raw));
+  }
   SL_CHECK(attach(trusted ? programs.new_trusted : programs.new_raw));
   SL_CHECK(attach(trusted ? programs.switch_trusted : programs.switch_raw));
   skeleton_->bss->find_states = true;

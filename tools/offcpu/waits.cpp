@@ -62,8 +62,8 @@ void Waits::add(const wait_key& key, std::span<const wait_value> cpus) {
     wait += sum_of(value.wait, open && !first_is_queue);
     queue += sum_of(value.queue, open && first_is_queue);
   }
-  put(key, kind,
-      kind == WAIT_THROTTLED ? "quota" : reason_name(key.reason), wait);
+  put(key, kind, kind == WAIT_THROTTLED ? "quota" : reason_name(key.reason),
+      wait);
   put(key, WAIT_RUN_QUEUE, queue_reason_name(key.reason), queue);
 }
 
