@@ -27,7 +27,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static int64_t now_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
 
-static int64_t sleep_once(void) {
+__attribute__((noinline)) static int64_t sleep_once(void) {
   int64_t before = now_ns();
   raw_syscall(SYS_nanosleep, (long)&each, 0);
   return now_ns() - before;
