@@ -408,7 +408,9 @@ int BPF_PROG(wakeup_raw, struct task_struct *task) {
   return wakes(task, false);
 }
 
-static __always_inline void draw_phase(struct thread_wait *wait) {
+// Of a thread that nothing is known of yet.
+static __always_inline void begin_entry(struct thread_wait *wait) {
+  wait->kernel_hash = wait->user_hash = STACK_EMPTY;
   if (!stack_period_ns) return;
   wait->until_stack_ns = 1 + bpf_get_prandom_u32() % stack_period_ns;
 }
@@ -420,7 +422,7 @@ static __always_inline bool is_of_interest(struct task_struct *task) {
 static __always_inline int starts(struct task_struct *child, bool trusted) {
   struct thread_wait first = {};
   if (!is_of_interest(child)) return 0;
-  draw_phase(&first);
+  begin_entry(&first);
   begin_thread(child, &first, trusted);  // missing, it is thread_unknown
   return 0;
 }
@@ -525,7 +527,7 @@ static __always_inline int finds(struct bpf_iter__task *context, bool trusted) {
   struct thread_wait *wait = wait_of(task, trusted);
   if (!wait) {
     struct thread_wait first = {};
-    draw_phase(&first);
+    begin_entry(&first);
     if (begin_thread(task, &first, trusted)) wait = wait_of(task, trusted);
   }
   if (wait && find_states && is_chosen(task)) find_state(wait, task, trusted);
