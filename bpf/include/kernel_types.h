@@ -131,8 +131,11 @@ struct rq {
 
 // What a quota has kept a CPU's queue of a group from: the time so far, and
 // since when it lasts, by rq->clock. Since 6.6.
+struct task_group;
+
 struct cfs_rq {
   struct rq *rq;
+  struct task_group *tg;  // with CONFIG_FAIR_GROUP_SCHED
   unsigned long long throttled_clock_self;
   unsigned long long throttled_clock_self_time;
 };

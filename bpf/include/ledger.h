@@ -21,8 +21,7 @@
   X(not_failed, EVENTS, FILTERED, "successes, which --failed leaves out")      \
   X(other_destination, EVENTS, FILTERED,                                       \
     "to a port or of a family that was not asked for")                         \
-  X(other_latency, ANY, FILTERED,                                              \
-    "shorter than --min or longer than --max")                                 \
+  X(other_latency, ANY, FILTERED, "shorter than --min or longer than --max")   \
   X(table_full, SAMPLES, LOST, "no room in the kernel's table of counts")      \
   X(skipped, SAMPLES, LOST, "never delivered by the kernel")                   \
   X(recursion, ANY, LOST, "skipped because the program was already running")   \

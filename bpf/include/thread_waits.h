@@ -42,6 +42,7 @@ struct thread_wait {
   __u64 wait_ns;       // of the sleep that was before the queue
   __u64 throttled_ns;  // of its queue, when it began to wait there
   __u64 cfs_rq;        // that queue
+  __u64 group;         // whose it is
   __u64 queued_ns;     // in run queues, when it left its CPU
   __u64 ran_ns;        // on CPUs, likewise
   __u64 until_stack_ns;
@@ -148,6 +149,11 @@ static __always_inline struct cfs_rq *queue_of(struct task_struct *task,
   return trusted ? task->se.cfs_rq : BPF_CORE_READ(task, se.cfs_rq);
 }
 
+static __always_inline __u64 group_of(struct cfs_rq *queue, bool trusted) {
+  if (!queue || !bpf_core_field_exists(queue->tg)) return 0;
+  return (__u64)(trusted ? queue->tg : BPF_CORE_READ(queue, tg));
+}
+
 // For how long a task has been in run queues so far. The kernel itself counts
 // it: what is over when it comes to a CPU, and where it was moved from one
 // queue to another (sched_info_enqueue() and its like,
@@ -177,18 +183,27 @@ static __always_inline void begin_queueing(struct thread_wait *wait,
                                            bool trusted) {
   struct cfs_rq *queue = queue_of(task, trusted);
   wait->cfs_rq = (__u64)queue;
+  wait->group = group_of(queue, trusted);
   wait->throttled_ns = queue ? throttled_so_far(queue, trusted) : 0;
   wait->since_ns = now;
   wait->state = THREAD_QUEUED;
 }
 
-// How much of a wait for a CPU was its quota's doing. Of a task that was moved
-// to another CPU's queue meanwhile nothing is known.
+// How much of a wait for a CPU was its quota's doing. A task may have been
+// moved to another CPU's queue meanwhile; as long as it is in the same group,
+// that has the queue where it began.
 static __always_inline __u64 throttled_part(const struct thread_wait *wait,
                                             struct task_struct *task,
                                             __u64 queue_ns, bool trusted) {
   struct cfs_rq *queue = queue_of(task, trusted);
-  if (!queue || (__u64)queue != wait->cfs_rq) return 0;
-  __u64 throttled = throttled_so_far(queue, trusted) - wait->throttled_ns;
+  if (!queue || !queue_ns) return 0;
+  __u64 so_far = 0;
+  if ((__u64)queue == wait->cfs_rq) {
+    so_far = throttled_so_far(queue, trusted);
+  } else if (group_of(queue, trusted) == wait->group) {
+    so_far = throttled_so_far((struct cfs_rq *)wait->cfs_rq, false);
+  }
+  if (so_far <= wait->throttled_ns) return 0;
+  __u64 throttled = so_far - wait->throttled_ns;
   return throttled < queue_ns ? throttled : queue_ns;
 }

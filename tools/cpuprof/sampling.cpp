@@ -142,9 +142,7 @@ Status Sampling::stop() {
   return {};
 }
 
-stack::SampleMaps Sampling::maps() const {
-  return stack::maps_of(*skeleton_);
-}
+stack::SampleMaps Sampling::maps() const { return stack::maps_of(*skeleton_); }
 
 const std::vector<int>& Sampling::cpus() const {
   return samplers_.front().cpus();
