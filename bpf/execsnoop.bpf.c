@@ -106,7 +106,7 @@ static __always_inline void describe_task(struct exec_record *record,
   struct tty_struct *tty = BPF_CORE_READ(task, signal, tty);
   record->start_ns = BPF_CORE_READ(task, group_leader, start_time);
   record->cgroup = bpf_get_current_cgroup_id();
-  read_times(&record->times, task);
+  read_times(&record->times, task, record->header.time_ns);
   record->pid = task_pid(task);
   record->old_tid = task_tid(task);
   record->parent = task_pid(parent);
@@ -173,7 +173,7 @@ __noinline int send_piece(__u32 number, __u32 area, __u64 address, __u32 offset,
   chunk->header.time_ns = slot->record.header.time_ns;
   chunk->header.tid = slot->record.header.tid;
   chunk->header.type = EXEC_TEXT;
-  chunk->header.rest = 1;
+  chunk->header.rest = ++slot->pieces;
   chunk->header.more = (to_and_more & MORE_FOLLOWS) || offset + size < to;
   chunk->area = area;
   chunk->offset = offset;
@@ -181,7 +181,8 @@ __noinline int send_piece(__u32 number, __u32 area, __u64 address, __u32 offset,
     ledger_count(LEDGER_text_unreadable);
     size = 0;
   }
-  if (!send_event(chunk, sizeof(*chunk) + size)) ledger_count(LEDGER_text_lost);
+  // Whether it had room or not: user space counts the events that lack one.
+  send_event(chunk, sizeof(*chunk) + size);
   return 0;
 }
 
@@ -332,7 +333,7 @@ static __always_inline int send_exit(struct task_struct *task) {
   begin_event(&record.header, EXEC_EXIT);
   record.start_ns = BPF_CORE_READ(leader, start_time);
   record.process = bpf_get_current_pid_tgid() >> 32;
-  read_ending(&record.times, signal);
+  read_ending(&record.times, task, record.header.time_ns);
   record.max_rss_pages = BPF_CORE_READ(signal, maxrss);
   record.code = BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT
                     ? BPF_CORE_READ(signal, group_exit_code)

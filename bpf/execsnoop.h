@@ -17,7 +17,8 @@
 #define EXEC_PATH_SIZE 3584
 
 // Arguments and environment that cross the ring, at most, in records of
-// EXEC_TEXT_SIZE. The ring holds twice as much.
+// EXEC_TEXT_SIZE, each of the two: fewer than event_header.rest can number. The
+// ring holds twice as much.
 #define EXEC_MOST_ARGS (1 << 20)
 
 // Arguments of a failed exec, which lie apart in memory.
@@ -44,8 +45,15 @@ enum exec_flag {
 // Times are in nanoseconds of CPU, of all threads of the process so far. utime
 // and stime are counted at ticks, and only good for their ratio, as the kernel
 // uses them (cputime_adjust, kernel/sched/cputime.c).
+//
+// The kernel adds to the runtime at ticks and switches (update_curr,
+// kernel/sched/fair.c). What the current thread has used since then is
+// `uncounted`, plus what the clocks of the record and of the scheduler differ
+// by: only the difference of two of them means something, and only as long as
+// the clocks have not drifted apart. 0 is unknown.
 struct exec_times {
   __u64 runtime;
+  __u64 uncounted;
   __u64 utime;
   __u64 stime;
 };

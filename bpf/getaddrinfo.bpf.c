@@ -123,6 +123,9 @@ static __always_inline void describe(struct lookup_record *record) {
   record->header.type = LOOKUP_DONE;
   record->header.more = 0;
   record->header.rest = 0;
+  record->cgroup = bpf_get_current_cgroup_id();
+  record->uid = bpf_get_current_uid_gid();
+  record->unused = 0;
   record->pid = task_pid((struct task_struct *)bpf_get_current_task());
   record->count = 0;
 }

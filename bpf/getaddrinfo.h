@@ -22,8 +22,11 @@ struct lookup_address {
 // As long as there are addresses.
 struct lookup_record {
   struct event_header header;  // the time is that of the return
+  __u64 cgroup;                // as bpf_get_current_cgroup_id() has it
+  __u32 uid;                   // in the initial user namespace
   __u32 pid;                   // in the tool's PID namespace
   __u32 count;                 // of addresses
+  __u32 unused;
   char name[LOOKUP_NAME_SIZE];
   struct lookup_address addresses[LOOKUP_MOST_ADDRESSES];
 };

@@ -12,6 +12,8 @@
 
 // Attempts that are pending at the same time.
 #define CONNECT_MOST_ATTEMPTS 16384
+// Failures that a program may still fetch from its socket.
+#define CONNECT_MOST_FAILURES 4096
 #define CONNECT_MOST_ANCESTORS 32
 
 enum connect_type {
@@ -23,9 +25,6 @@ enum connect_state {
   CONNECT_PENDING = 1,
   // It failed inside of the system call, whose return has the error.
   CONNECT_RETURNING,
-  // It was reported. The entry of a failure stays, so that the call that
-  // fetches the error is not taken for another attempt.
-  CONNECT_REPORTED,
 };
 
 enum connect_flag {
@@ -39,8 +38,8 @@ enum connect_flag {
   CONNECT_MPTCP = 128,        // the SYN asks for MPTCP
   CONNECT_ASKED = 256,        // `asked` was read
   CONNECT_REWRITTEN = 512,    // ... and is not where the socket went
-  CONNECT_NO_REMOTE = 1024,   // an address that could not be read, or of a
-                              // family that is not the internet's
+  CONNECT_NO_REMOTE = 1024,   // an address that could not be read, is too
+                              // short, or not of the internet
 };
 
 // Addresses are IPv6; an IPv4 address is mapped into it. Ports are numbers of
@@ -48,13 +47,15 @@ enum connect_flag {
 struct connect_record {
   struct event_header header;  // its time is that of the start
   __u64 latency_ns;            // from the start to the end
+  __u64 soft_latency_ns;       // ... to the soft error
   __u64 cgroup;
   __u32 pid;  // in the tool's PID namespace, as all but header.tid
   __u32 tid;
   __u32 parent;
   __u32 uid;
   __u32 netns;
-  __s32 error;  // errno, or 0
+  __u32 interface;  // that the socket is bound to, also by a scope; or 0
+  __s32 error;      // errno, or 0
   __u32 retransmits;
   __u16 state;
   __u16 flags;
@@ -63,13 +64,20 @@ struct connect_record {
   __u16 local_port;
   __u16 remote_port;
   __u16 asked_port;
-  __u16 unused;
+  // What an ICMP message told while the system call held the socket: the kernel
+  // goes on trying, and whoever asks for the socket's error gets this one.
+  __u16 soft_error;
+  __u16 unused[2];
   __u8 local[CONNECT_ADDRESS_SIZE];
   __u8 remote[CONNECT_ADDRESS_SIZE];
   __u8 asked[CONNECT_ADDRESS_SIZE];  // before a cgroup's program changed it
   char comm[CONNECT_NAME_SIZE];
   char parent_comm[CONNECT_NAME_SIZE];
 };
+
+#ifdef __cplusplus
+static_assert(sizeof(connect_record) % 8 == 0, "no padding at the end");
+#endif
 
 struct connect_ancestry {
   struct event_header header;

@@ -18,7 +18,7 @@ declare -A packages=(
           musl-tools"
   [bench]="linux-perf bpftrace libbpf-tools golang-go jq python3 procps binutils llvm
             libllvm14 elfutils"
-  [heavy]="rustc default-jdk-headless postgresql redis-tools chromium
+  [heavy]="rustc default-jdk-headless postgresql redis-tools nginx curl chromium
            chromium-driver python3-selenium"
   [demo]="g++ python3 coreutils jq"
   [kernels]="qemu-system-x86 busybox-static cpio bpftool jq binutils

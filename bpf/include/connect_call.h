@@ -24,15 +24,24 @@
 #define SYS_SENDMSG 16
 #define SYS_SENDMMSG 20
 
+// include/uapi/linux/in.h; net/ipv6/tcp_ipv6.c takes one without a scope, too
+// (SIN6_LEN_RFC2133).
+#define SOCKADDR_IN_SIZE 16
+#define SOCKADDR_IN6_LEAST_SIZE 24
+
 struct connect_call {
   __u64 address;  // in the memory of the caller
+  __u32 size;     // of the address
   __u32 descriptor;
 };
 
+// All zeros where the caller's memory could not be read.
 struct asked_address {
   __u8 address[ADDRESS_SIZE];
   __u16 port;
   __u16 family;
+  bool readable;  // `family` was read
+  bool whole;     // the address and the port were, too
 };
 
 static __always_inline __u32 name_of_call(long number, bool compat) {
@@ -58,39 +67,44 @@ static __always_inline __u32 name_of_call(long number, bool compat) {
   }
 }
 
-// The arguments that socketcall() has in memory. Returns which call it is.
+// The arguments that socketcall() has in memory: six of 32 bits, and behind the
+// first three there may be no more. Returns which call it is.
 static __always_inline __u32 unpack_socketcall(struct syscall_args *args) {
-  __u32 values[5] = {};
+  __u32 values[6] = {};
   __u32 name = args->values[0];
-  bpf_probe_read_user(values, sizeof(values), (void *)args->values[1]);
-  for (int i = 0; i < 5; ++i) args->values[i] = values[i];
+  __u64 from = args->values[1];
+  bpf_probe_read_user(values, 12, (void *)from);
+  bpf_probe_read_user(values + 3, 12, (void *)(from + 12));
+  for (int i = 0; i < 6; ++i) args->values[i] = values[i];
   return name;
 }
 
-// The address that a struct msghdr begins with.
-static __always_inline __u64 message_address(__u64 message, bool compat) {
-  __u64 address = 0;
-  bpf_probe_read_user(&address, compat ? 4 : 8, (void *)message);
-  return address;
+// The address that a struct msghdr begins with, and its size.
+static __always_inline void take_message_address(struct connect_call *call,
+                                                 __u64 message, bool compat) {
+  __u32 words[3] = {};
+  bpf_probe_read_user(words, compat ? 8 : 12, (void *)message);
+  call->address = words[0];
+  call->size = compat ? words[1] : words[2];
+  if (!compat) call->address |= (__u64)words[1] << 32;
 }
 
 // A call that sends connects as well with MSG_FASTOPEN, and only then.
-static __always_inline __u64 address_of_call(__u32 name,
-                                             const struct syscall_args *args) {
+static __always_inline void take_address(struct connect_call *call, __u32 name,
+                                         const struct syscall_args *args) {
   const __u64 *values = args->values;
-  switch (name) {
-    case SYS_CONNECT:
-      return values[1];
-    case SYS_SENDTO:
-      return values[3] & MSG_FASTOPEN ? values[4] : 0;
-    case SYS_SENDMSG:
-      return values[2] & MSG_FASTOPEN ? message_address(values[1], args->compat)
-                                      : 0;
-    case SYS_SENDMMSG:
-      return values[3] & MSG_FASTOPEN ? message_address(values[1], args->compat)
-                                      : 0;
-    default:
-      return 0;
+  __u64 flags = name == SYS_SENDMSG ? values[2] : values[3];
+  call->descriptor = values[0];
+  if (name == SYS_CONNECT) {
+    call->address = values[1];
+    call->size = values[2];
+  } else if (!(flags & MSG_FASTOPEN)) {
+    return;
+  } else if (name == SYS_SENDTO) {
+    call->address = values[4];
+    call->size = values[5];
+  } else if (name == SYS_SENDMSG || name == SYS_SENDMMSG) {
+    take_message_address(call, values[1], args->compat);
   }
 }
 
@@ -102,33 +116,36 @@ static __noinline __u32 read_connect_call(struct connect_call *call) {
   __u32 name = args.compat && args.number == NR_COMPAT_SOCKETCALL
                    ? unpack_socketcall(&args)
                    : name_of_call(args.number, args.compat);
-  call->descriptor = args.values[0];
-  call->address = address_of_call(name, &args);
+  take_address(call, name, &args);
   return name == SYS_CONNECT || call->address ? name : 0;
 }
 
-// A struct sockaddr, in the memory of the user or of the kernel. False when it
-// could not be read.
-static __always_inline bool read_sockaddr(struct asked_address *asked,
-                                          __u64 from, bool of_user) {
+static __always_inline long read_either(void *to, __u32 size, __u64 from,
+                                        bool of_user) {
+  return of_user ? bpf_probe_read_user(to, size, (void *)from)
+                 : bpf_probe_read_kernel(to, size, (void *)from);
+}
+
+// A struct sockaddr, in the memory of the user or of the kernel. One that is
+// too short for its family names no address.
+static __always_inline void read_sockaddr(struct asked_address *asked,
+                                          __u64 from, __u32 size,
+                                          bool of_user) {
   struct {
     __u16 family;
     __u16 port;
     __u32 ipv4;
   } head = {};
-  const void *at = (const void *)from;
-  long failed = of_user ? bpf_probe_read_user(&head, sizeof(head), at)
-                        : bpf_probe_read_kernel(&head, sizeof(head), at);
-  if (failed) return false;
+  if (read_either(&head, sizeof(head), from, of_user)) return;
+  asked->readable = true;
   asked->family = head.family;
-  if (head.family == AF_INET) put_ipv4(asked->address, head.ipv4);
-  if (head.family == AF_INET6) {
-    at += 8;  // behind the flow information
-    failed = of_user ? bpf_probe_read_user(asked->address, ADDRESS_SIZE, at)
-                     : bpf_probe_read_kernel(asked->address, ADDRESS_SIZE, at);
+  if (head.family == AF_INET && size >= SOCKADDR_IN_SIZE) {
+    put_ipv4(asked->address, head.ipv4);
+    asked->whole = true;
+  } else if (head.family == AF_INET6 && size >= SOCKADDR_IN6_LEAST_SIZE) {
+    // Behind the flow information.
+    asked->whole =
+        !read_either(asked->address, ADDRESS_SIZE, from + 8, of_user);
   }
-  if (head.family == AF_INET || head.family == AF_INET6) {
-    asked->port = bpf_ntohs(head.port);
-  }
-  return !failed;
+  if (asked->whole) asked->port = bpf_ntohs(head.port);
 }

@@ -20,6 +20,7 @@
 struct exec_text_slot {
   __u32 number;  // in the pool
   __u32 used;    // below EXEC_TEXT_SIZE
+  __u32 pieces;  // of the rest that were sent
   union {
     struct exec_record record;
     struct {  // once the record has left, all but its header
@@ -46,6 +47,7 @@ static __always_inline struct exec_text_slot *claim_text(void) {
   }
   slot->number = number;
   slot->used = 0;
+  slot->pieces = 0;
   return slot;
 }
 

@@ -28,11 +28,22 @@ static __always_inline void read_gone(struct exec_times *times,
   times->stime = BPF_CORE_READ(signal, stime);
 }
 
-// Of a process whose only thread is this.
+// Of the current thread, now. The scheduler's clock stands still in interrupts,
+// by an amount of each CPU; its other one does not (update_rq_clock_task,
+// kernel/sched/core.c).
+static __always_inline __u64 uncounted(struct task_struct *task, __u64 now) {
+  if (!bpf_core_field_exists(task->se.cfs_rq)) return 0;
+  struct rq *rq = BPF_CORE_READ(task, se.cfs_rq, rq);
+  __u64 stood_still = BPF_CORE_READ(rq, clock) - BPF_CORE_READ(rq, clock_task);
+  return now - (BPF_CORE_READ(task, se.exec_start) + stood_still);
+}
+
+// Of a process whose only thread is this, the current one.
 static __always_inline void read_times(struct exec_times *times,
-                                       struct task_struct *task) {
+                                       struct task_struct *task, __u64 now) {
   read_gone(times, BPF_CORE_READ(task, signal));
   add_thread(times, task);
+  times->uncounted = uncounted(task, now);
 }
 
 // Odd while a thread moves from the list to the sums (__exit_signal(),
@@ -84,8 +95,10 @@ static __always_inline bool read_once(struct exec_times *times,
 
 // Of a process that ends, whose threads end at about the same time: some are
 // gone, some are on their way, and its first one stays until its parent has
-// asked for it.
+// asked for it. The last one is the current one.
 static __always_inline void read_ending(struct exec_times *times,
-                                        struct signal_struct *signal) {
+                                        struct task_struct *task, __u64 now) {
+  struct signal_struct *signal = BPF_CORE_READ(task, signal);
   if (!read_once(times, signal)) read_once(times, signal);
+  times->uncounted = uncounted(task, now);
 }

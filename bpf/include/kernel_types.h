@@ -127,6 +127,7 @@ struct signal_struct {
 
 struct rq {
   unsigned long long clock;
+  unsigned long long clock_task;  // less interrupts and what a host has stolen
 };
 
 // What a quota has kept a CPU's queue of a group from: the time so far, and
@@ -141,6 +142,7 @@ struct cfs_rq {
 };
 
 struct sched_entity {
+  unsigned long long exec_start;  // clock_task, as of sum_exec_runtime
   unsigned long long sum_exec_runtime;
   unsigned char sched_delayed;  // 6.12: asleep, and still in the queue
   struct cfs_rq *cfs_rq;        // with CONFIG_FAIR_GROUP_SCHED

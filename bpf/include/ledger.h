@@ -29,6 +29,8 @@
   X(event_ring_full, EVENTS, LOST, "no room in the ring: read too slowly")     \
   X(scratch_full, EVENTS, LOST, "no memory to gather the event in")            \
   X(attempts_full, EVENTS, LOST, "too many attempts at the same time")         \
+  X(attempts_unfollowed, EVENTS, LOST,                                         \
+    "began beside too many others, and did not end")                           \
   X(waits_full, SAMPLES, LOST, "no room in the kernel's table of waits")       \
   X(thread_unknown, SAMPLES, LOST,                                             \
     "waits of threads that there was no memory for")                           \
@@ -58,16 +60,18 @@
     "stacks or processes to send again: ring full")                            \
   X(stack_missing, SAMPLES, PARTIAL, "counted, but the frames never arrived")  \
   X(sideband_lost, SAMPLES, PARTIAL, "process and mapping records lost")       \
-  X(text_lost, EVENTS, PARTIAL, "arguments whose record found no room")        \
+  X(text_lost, EVENTS, PARTIAL, "arguments of which a record was lost")        \
   X(text_unreadable, EVENTS, PARTIAL, "arguments that were not in memory")     \
   X(path_cut, EVENTS, PARTIAL, "path longer than what is read")                \
   X(exit_missing, EVENTS, PARTIAL, "ended, but nothing told how")              \
   X(failures_missed, EVENTS, PARTIAL,                                          \
     "calls whose failure may have been missed")                                \
   X(start_unseen, EVENTS, PARTIAL, "ended, but the start was not seen")        \
-  X(parents_lost, EVENTS, PARTIAL, "parents whose record found no room")       \
+  X(parents_lost, EVENTS, PARTIAL, "parents whose record was lost")            \
   X(lookups_lost, EVENTS, PARTIAL, "lookups of names that were not seen")      \
-  X(answers_lost, EVENTS, PARTIAL, "answers of name servers not seen")
+  X(answers_lost, EVENTS, PARTIAL, "answers of name servers not seen")         \
+  X(answers_unasked, EVENTS, PARTIAL,                                          \
+    "answers of name servers that fit no question")
 
 enum ledger_index {
 #define LEDGER_ENUM(name, scope, class, sentence) LEDGER_##name,

@@ -32,6 +32,7 @@ struct sock_common {
   __u16 skc_dport;
   unsigned short skc_family;
   volatile unsigned char skc_state;
+  int skc_bound_dev_if;
   possible_net_t skc_net;
   struct in6_addr skc_v6_daddr;
   struct in6_addr skc_v6_rcv_saddr;
@@ -42,15 +43,22 @@ typedef enum { SS_UNCONNECTED = 1 } socket_state;
 
 struct socket;
 
+typedef struct {
+  int owned;
+} socket_lock_t;
+
 struct sock {
   struct sock_common __sk_common;
+  socket_lock_t sk_lock;
   __u16 sk_protocol;  // a bit-field before 5.6
   int sk_err;
+  int sk_err_soft;
   struct socket *sk_socket;
 };
 
 struct socket {
   socket_state state;
+  struct file *file;
   struct sock *sk;
 };
 
@@ -118,34 +126,59 @@ static __always_inline __u16 family_of(struct sock *sk) {
   return BPF_CORE_READ(sk, __sk_common.skc_family);
 }
 
-static __always_inline void read_remote(__u8 *address, struct sock *sk) {
-  if (family_of(sk) == AF_INET) {
-    put_ipv4(address, BPF_CORE_READ(sk, __sk_common.skc_daddr));
-  } else {
-    bpf_core_read(address, ADDRESS_SIZE, &sk->__sk_common.skc_v6_daddr);
+// What names the two ends of a socket, read at once: the kernel's memory costs
+// by the read and not by the byte. All of it lies in the first 88 bytes of a
+// socket (struct sock_common, include/net/sock.h, 5.10 to 7.2).
+struct socket_head {
+  __u8 bytes[96];
+};
+
+#define HEAD_FIELD(head, field)                  \
+  (*(typeof(((struct sock_common *)NULL)->field) \
+         *)((head)->bytes + bpf_core_field_offset(struct sock_common, field)))
+
+static __always_inline void read_head(struct socket_head *head,
+                                      struct sock *sk) {
+  bpf_probe_read_kernel(head, sizeof(*head), sk);
+}
+
+static __always_inline bool is_internet(__u16 family) {
+  return family == AF_INET || family == AF_INET6;
+}
+
+static __always_inline __u16 head_family(const struct socket_head *head) {
+  return HEAD_FIELD(head, skc_family);
+}
+
+static __always_inline __u16 head_remote_port(const struct socket_head *head) {
+  return bpf_ntohs(HEAD_FIELD(head, skc_dport));
+}
+
+// A kernel without IPv6 has no place for its addresses.
+static __always_inline void copy_remote(__u8 *address,
+                                        const struct socket_head *head) {
+  struct sock_common *common = NULL;
+  if (head_family(head) == AF_INET) {
+    put_ipv4(address, HEAD_FIELD(head, skc_daddr));
+  } else if (bpf_core_field_exists(common->skc_v6_daddr)) {
+    __builtin_memcpy(address, &HEAD_FIELD(head, skc_v6_daddr), ADDRESS_SIZE);
   }
 }
 
-static __always_inline void read_local(__u8 *address, struct sock *sk) {
-  if (family_of(sk) == AF_INET) {
-    put_ipv4(address, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr));
-  } else {
-    bpf_core_read(address, ADDRESS_SIZE, &sk->__sk_common.skc_v6_rcv_saddr);
+static __always_inline void copy_local(__u8 *address,
+                                       const struct socket_head *head) {
+  struct sock_common *common = NULL;
+  if (head_family(head) == AF_INET) {
+    put_ipv4(address, HEAD_FIELD(head, skc_rcv_saddr));
+  } else if (bpf_core_field_exists(common->skc_v6_rcv_saddr)) {
+    __builtin_memcpy(address, &HEAD_FIELD(head, skc_v6_rcv_saddr),
+                     ADDRESS_SIZE);
   }
-}
-
-static __always_inline __u16 remote_port(struct sock *sk) {
-  return bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
 }
 
 // skc_num is cleared before a socket that fails is closed; this stays.
 static __always_inline __u16 local_port(struct sock *sk) {
   return bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
-}
-
-static __always_inline bool is_internet(struct sock *sk) {
-  __u16 family = family_of(sk);
-  return family == AF_INET || family == AF_INET6;
 }
 
 static __always_inline bool is_mptcp(struct sock *sk) {
@@ -172,7 +205,7 @@ static __always_inline struct file *file_of(__u32 descriptor) {
 // The TCP socket behind it; of MPTCP the first subflow, which is what connects.
 static __always_inline struct sock *tcp_of(struct socket *socket) {
   struct sock *sk = BPF_CORE_READ(socket, sk);
-  if (!sk || !is_internet(sk)) return NULL;
+  if (!sk || !is_internet(family_of(sk))) return NULL;
   __u16 protocol = BPF_CORE_READ(sk, sk_protocol);
   if (protocol == PROTOCOL_TCP) return sk;
   struct mptcp_sock *mptcp = (struct mptcp_sock *)sk;

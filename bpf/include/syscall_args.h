@@ -18,14 +18,14 @@ static __always_inline bool is_failure(long result) {
 }
 
 struct syscall_args {
-  __u64 values[5];
+  __u64 values[6];
   long number;
   bool compat;
 };
 
-// x86: 64 bits pass arguments in rdi, rsi, rdx, r10 and r8, 32 bits in ebx,
-// ecx, edx, esi and edi (arch/x86/entry/entry_64.S, entry_64_compat.S). They
-// keep their values until the call returns.
+// x86: 64 bits pass arguments in rdi, rsi, rdx, r10, r8 and r9, 32 bits in ebx,
+// ecx, edx, esi, edi and ebp (arch/x86/entry/entry_64.S, entry_64_compat.S).
+// They keep their values until the call returns.
 static __always_inline void read_syscall(struct syscall_args *args) {
   struct pt_regs regs = {};
   struct task_struct *task = (struct task_struct *)bpf_get_current_task();
@@ -38,11 +38,13 @@ static __always_inline void read_syscall(struct syscall_args *args) {
     args->values[2] = (__u32)regs.rdx;
     args->values[3] = (__u32)regs.rsi;
     args->values[4] = (__u32)regs.rdi;
+    args->values[5] = (__u32)regs.rbp;
   } else {
     args->values[0] = regs.rdi;
     args->values[1] = regs.rsi;
     args->values[2] = regs.rdx;
     args->values[3] = regs.r10;
     args->values[4] = regs.r8;
+    args->values[5] = regs.r9;
   }
 }

@@ -39,6 +39,17 @@ static __always_inline __u32 task_tid(struct task_struct *task) {
   return namespaced_number(BPF_CORE_READ(task, thread_pid));
 }
 
+// Of who runs now, for which the kernel has the numbers at hand.
+static __always_inline __u32 current_pid(void) {
+  if (!pid_namespace) return bpf_get_current_pid_tgid() >> 32;
+  return task_pid(current_task());
+}
+
+static __always_inline __u32 current_tid(void) {
+  if (!pid_namespace) return bpf_get_current_pid_tgid();
+  return task_tid(current_task());
+}
+
 static __always_inline bool is_kernel_thread(struct task_struct *task) {
   return BPF_CORE_READ(task, flags) & PF_KTHREAD;
 }

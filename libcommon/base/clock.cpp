@@ -5,7 +5,9 @@
 
 #include <charconv>
 #include <ctime>
+#include <sstream>
 
+#include "base/file.h"
 #include "base/units.h"
 
 namespace sightline {
@@ -18,11 +20,51 @@ std::uint64_t read_clock(clockid_t clock) {
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 
+// For the life of a process its time namespace is the same.
+struct Offsets {
+  std::uint64_t monotonic_ns;
+  std::uint64_t boottime_ns;
+};
+
+// Negative ones wrap around, as the sums that they are for do.
+const Offsets& offsets() {
+  static const Offsets known = [] {
+    auto text = read_file("/proc/self/timens_offsets").value_or("");
+    auto offset = [&](std::string_view clock) {
+      return static_cast<std::uint64_t>(parse_clock_offset(text, clock));
+    };
+    return Offsets{offset("monotonic"), offset("boottime")};
+  }();
+  return known;
+}
+
 }  // namespace
 
-std::uint64_t monotonic_ns() { return read_clock(CLOCK_MONOTONIC); }
+std::uint64_t monotonic_ns() {
+  return read_clock(CLOCK_MONOTONIC) - offsets().monotonic_ns;
+}
 
-std::uint64_t boottime_ns() { return read_clock(CLOCK_BOOTTIME); }
+std::uint64_t boottime_ns() {
+  return read_clock(CLOCK_BOOTTIME) - offsets().boottime_ns;
+}
+
+std::uint64_t boottime_in_namespace(std::uint64_t boottime_ns) {
+  return boottime_ns + offsets().boottime_ns;
+}
+
+std::int64_t parse_clock_offset(std::string_view offsets,
+                                std::string_view clock) {
+  std::istringstream lines{std::string(offsets)};
+  std::string name;
+  std::int64_t seconds = 0;
+  std::int64_t nanoseconds = 0;
+  while (lines >> name >> seconds >> nanoseconds) {
+    if (name == clock) {
+      return seconds * static_cast<std::int64_t>(ns_per_second) + nanoseconds;
+    }
+  }
+  return 0;
+}
 
 std::uint64_t realtime_ns() { return read_clock(CLOCK_REALTIME); }
 

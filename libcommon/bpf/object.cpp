@@ -94,20 +94,38 @@ void erase_bytes(const bpf_map* map, const void* key) {
   bpf_map_delete_elem(bpf_map__fd(map), key);
 }
 
+// The kernel hands over whole buckets: with the next key it would begin anew
+// where the last one has just been deleted (generic_map_lookup_batch(),
+// __htab_map_lookup_and_delete_batch(), kernel/bpf).
 Status read_all_bytes(const bpf_map* map,
                       const std::function<void(const void* value)>& handler) {
-  int fd = bpf_map__fd(map);
-  std::vector<std::byte> key(bpf_map__key_size(map));
-  std::vector<std::byte> value(bpf_map__value_size(map));
-  const std::byte* last = nullptr;
-  while (bpf_map_get_next_key(fd, last, key.data()) == 0) {
-    last = key.data();
-    if (bpf_map_lookup_elem(fd, key.data(), value.data()) == 0) {
-      handler(value.data());
+  std::size_t value_size = bpf_map__value_size(map);
+  std::size_t room = 64;
+  __u64 cursor = 0;  // a bucket's number
+  void* from = nullptr;
+  for (;;) {
+    std::vector<std::byte> keys(room * bpf_map__key_size(map));
+    std::vector<std::byte> values(room * value_size);
+    auto count = static_cast<__u32>(room);
+    int result =
+        bpf_map_lookup_batch(bpf_map__fd(map), from, &cursor, keys.data(),
+                             values.data(), &count, nullptr);
+    int err = result == 0 ? 0 : errno;
+    // The next bucket alone holds more than there is room for.
+    if (err == ENOSPC && room < bpf_map__max_entries(map)) {
+      room *= 2;
+      continue;
     }
+    if (err != 0 && err != ENOENT) {
+      return fail_errno(fmt::format("cannot read map {}", bpf_map__name(map)),
+                        err);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      handler(values.data() + i * value_size);
+    }
+    if (err == ENOENT) return {};
+    from = &cursor;
   }
-  if (errno == ENOENT) return {};
-  return fail_errno(fmt::format("cannot read map {}", bpf_map__name(map)));
 }
 
 Result<Link> attach(const bpf_program& program) {

@@ -77,8 +77,9 @@ void erase(const bpf_map* map, const K& key) {
   erase_bytes(map, &key);
 }
 
-// The values of all entries of a hash map at which no program works any more,
-// in no order. Fails with errno.
+// The values of all entries of a hash map, in no order. While programs work at
+// it, what comes or goes meanwhile is there or not, and a value may be half
+// written; all else is there once. Needs Linux 5.6. Fails with errno.
 Status read_all_bytes(const bpf_map* map,
                       const std::function<void(const void* value)>& handler);
 

@@ -199,6 +199,8 @@ Status check_event_options(const CommonOptions& common);
 // Fails as usage when there will be no table with a row for each event, for
 // which alone `option` is.
 Status check_for_rows(const CommonOptions& common, std::string_view option);
+// ... when there will be no table at all.
+Status check_for_table(const CommonOptions& common, std::string_view option);
 
 // --by, with the tool's keys.
 void add_grouping_option(OptionTable& table, CommonOptions& common,

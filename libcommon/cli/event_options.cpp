@@ -39,12 +39,12 @@ void add_failed_option(OptionTable& table, CommonOptions& common) {
 void add_time_columns(OptionTable& table, CommonOptions& common) {
   table.add({.name = "time",
              .letter = 'T',
-             .help = "Show the time of day of each row.",
+             .help = "Show the time of day of each row or report.",
              .group = "Output",
              .set = set_flag(common.wall_clock)});
   table.add({.name = "timestamp",
              .letter = 't',
-             .help = "Show the seconds since the start for each row.",
+             .help = "Show the seconds since the start for each row or report.",
              .group = "Output",
              .set = set_flag(common.since_start)});
   table.add({.name = "utc",
@@ -106,7 +106,7 @@ Status check_event_options(const CommonOptions& common) {
   const std::pair<bool, const char*> columns[] = {
       {common.wall_clock, "--time"}, {common.since_start, "--timestamp"}};
   for (const auto& [given, name] : columns) {
-    if (given) SL_CHECK(check_for_rows(common, name));
+    if (given) SL_CHECK(check_for_table(common, name));
   }
   return {};
 }
@@ -117,6 +117,10 @@ Status check_for_rows(const CommonOptions& common, std::string_view option) {
                 fmt::format("{} is for rows, {} has none", option,
                             common.summary ? "--summary" : "--hist"));
   }
+  return check_for_table(common, option);
+}
+
+Status check_for_table(const CommonOptions& common, std::string_view option) {
   bool table = std::ranges::any_of(
       output_targets(common), [](const OutputTarget& target) {
         return target.format == output::Format::table;

@@ -2,21 +2,36 @@
 #include "dns/libraries.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <iterator>
+#include <cstdint>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/confined.h"
+#include "base/units.h"
 #include "symbol/elf_file.h"
 #include "symbol/elf_symbols.h"
 
 namespace sightline::dns {
 namespace {
 
-// Whoever makes files of these names without end is not followed.
+// Whoever makes files of these names without end costs no more memory than for
+// so many.
 constexpr std::size_t most_known = 4096;
+
+// Debian's libc.so.6 has 2 MB; one with its debug information is larger.
+constexpr off_t most_file_bytes = 32 << 20;
+
+// Of the first call, which sees all processes there are, and of the later ones.
+constexpr std::uint64_t first_ns = 2 * ns_per_second;
+constexpr std::uint64_t later_ns = 10 * ns_per_ms;
+constexpr std::size_t most_processes = 128;
+constexpr std::size_t most_files = 16;
 
 // Where distributions have the C library that programs are linked with
 // (ldconfig(8); musl: its loader).
@@ -32,6 +47,20 @@ std::optional<std::uint64_t> find_getaddrinfo(UniqueFd fd) {
   return address ? file->offset_of(*address) : std::nullopt;
 }
 
+dev_t device_of_root() {
+  struct stat info{};
+  return ::stat("/", &info) == 0 ? info.st_dev : 0;
+}
+
+// The text of a link in /proc: nothing is asked of the file that it leads to,
+// which may be on a file system of a stranger's.
+std::string link_text(std::uint32_t pid, std::string_view name) {
+  std::array<char, 512> text{};
+  auto path = fmt::format("/proc/{}/{}", pid, name);
+  auto size = ::readlink(path.c_str(), text.data(), text.size());
+  return size < 0 ? "" : std::string(text.data(), size);
+}
+
 UniqueFd copy_of(int fd) { return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 
 }  // namespace
@@ -45,60 +74,94 @@ bool may_be_c_library(std::string_view path) {
          });
 }
 
-void Libraries::take(process::ObjectId id, process::Objects& objects,
-                     Found& found) {
-  const auto& file = objects.file(id);
-  Identity identity{file.major, file.minor, file.inode};
-  if (known_.contains(identity)) return;
-  if (known_.size() + left_out_.size() >= most_known) return;
-  auto fd = objects.open(id).take();
-  if (!fd || taken_ == most) {
-    left_out_.insert(identity);
-    return;
-  }
-  known_.insert(identity);
-  left_out_.erase(identity);
-  auto offset = find_getaddrinfo(copy_of(fd.get()));
-  if (!offset) return;
-  ++taken_;
-  found.push_back({.fd = std::move(fd),
-                   .path = std::string(objects.path(id)),
-                   .getaddrinfo = *offset});
+Libraries::Libraries() : slots_(device_of_root()) {}
+
+bool Libraries::is_known(const Identity& identity) const {
+  return taken_.contains(identity) || known_.contains(identity);
 }
 
-void Libraries::look_at(std::uint32_t pid, process::Objects& objects,
-                        Found& found) {
+void Libraries::leave_out(const Identity& identity) {
+  if (left_out_.size() < most_known) left_out_.insert(identity);
+}
+
+void Libraries::take(process::ObjectId id, Search& search) {
+  const auto& file = search.objects.file(id);
+  Identity identity{file.major, file.minor, file.inode};
+  if (is_known(identity)) return;
+  auto fd = search.objects.open(id).take();
+  struct stat info{};
+  if (!fd || ::fstat(fd.get(), &info) != 0) {
+    leave_out(identity);
+    return;
+  }
+  --search.files;
+  left_out_.erase(identity);
+  if (known_.size() >= most_known) known_.clear();
+  known_.insert(identity);
+  if (info.st_size > most_file_bytes) return;
+  auto offset = find_getaddrinfo(copy_of(fd.get()));
+  if (!offset) return;
+  if (!slots_.take(info.st_uid, info.st_dev)) {
+    leave_out(identity);
+    return;
+  }
+  taken_.insert(identity);
+  search.found.push_back({.fd = std::move(fd),
+                          .path = std::string(search.objects.path(id)),
+                          .getaddrinfo = *offset});
+}
+
+void Libraries::look_at(std::uint32_t pid, Search& search) {
   auto lines = process::read_maps(pid);
   if (!lines) return;
   for (const auto& line : *lines) {
     const auto& file = line.file;
     bool is_new = file.inode != 0 && may_be_c_library(file.path) &&
-                  !known_.contains({file.major, file.minor, file.inode});
+                  !is_known({file.major, file.minor, file.inode});
     if (!is_new) continue;
-    auto id = objects.intern(file);
+    if (search.files == 0) return;
+    auto id = search.objects.intern(file);
     auto root = roots_.of(pid).value_or(nullptr);
-    objects.capture(id, pid, line.start, line.end, root);
-    take(id, objects, found);
+    search.objects.capture(id, pid, line.start, line.end, root);
+    take(id, search);
   }
 }
 
-void Libraries::look_at_host(process::Objects& objects, Found& found) {
+void Libraries::look_at_host(Search& search) {
   for (const auto* path : host_libraries) {
     auto fd = open_regular(-1, path);
-    if (fd) take(objects.intern_file(*std::move(fd)), objects, found);
+    if (fd) take(search.objects.intern_file(*std::move(fd)), search);
   }
+}
+
+// Not of what has no program, as kernel threads, and of what is gone.
+bool Libraries::wants_look(std::uint32_t pid) {
+  auto program = link_text(pid, "exe");
+  return !program.empty() &&
+         programs_.wants_look(link_text(pid, "ns/mnt") + program,
+                              monotonic_ns());
+}
+
+Libraries::Search Libraries::begin() const {
+  auto now = monotonic_ns();
+  if (!host_seen_) return {now + first_ns, SIZE_MAX, SIZE_MAX};
+  return {now + later_ns, most_processes, most_files};
 }
 
 Result<std::vector<Library>> Libraries::find_new() {
-  Found found;
-  process::Objects objects;  // closes what was opened
-  auto processes = SL_TRY(process::list_processes());
-  std::vector<std::uint32_t> new_ones;
-  std::ranges::set_difference(processes, before_, std::back_inserter(new_ones));
-  for (auto pid : new_ones) look_at(pid, objects, found);
-  if (!std::exchange(host_seen_, true)) look_at_host(objects, found);
-  before_ = std::exchange(last_, std::move(processes));
-  return found;
+  auto search = begin();
+  newcomers_.add(SL_TRY(process::list_processes()));
+  bool is_first = !std::exchange(host_seen_, true);
+  if (is_first) look_at_host(search);
+  while (search.files > 0 && search.processes > 0 &&
+         monotonic_ns() < search.until_ns) {
+    auto pid = newcomers_.next();
+    if (!pid) break;
+    if (!is_first && !wants_look(*pid)) continue;
+    look_at(*pid, search);
+    --search.processes;
+  }
+  return std::move(search.found);
 }
 
 }  // namespace sightline::dns

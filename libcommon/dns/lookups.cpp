@@ -10,6 +10,7 @@
 
 #include "bpf/filters.h"
 #include "bpf/loss_ledger.h"
+#include "dns/host_name.h"
 #include "dns/uretprobe.h"
 #include "getaddrinfo.h"
 #include "getaddrinfo.skel.h"
@@ -33,11 +34,15 @@ std::optional<Lookup> decode_lookup(std::span<const std::byte> record) {
   if (copy.header.type != LOOKUP_DONE || copy.count > count) {
     return std::nullopt;
   }
+  auto name = host_name({copy.name, ::strnlen(copy.name, sizeof(copy.name))});
+  if (!name) return std::nullopt;
   Lookup lookup{.time_ns = copy.header.time_ns,
-                .pid = copy.pid,
-                .name{copy.name, ::strnlen(copy.name, sizeof(copy.name))},
+                .who = {.pid = copy.pid,
+                        .parent = 0,
+                        .uid = copy.uid,
+                        .cgroup = copy.cgroup},
+                .name = *std::move(name),
                 .addresses = {}};
-  if (lookup.name.empty() || parse_address(lookup.name)) return std::nullopt;
   for (const auto& address : std::span(copy.addresses).first(copy.count)) {
     lookup.addresses.push_back(
         *address_of(std::as_bytes(std::span(&address, 1))));

@@ -24,6 +24,7 @@
 #include "bpf/ring.h"
 #include "dns/address.h"
 #include "dns/libraries.h"
+#include "dns/name_cache.h"
 
 struct getaddrinfo_bpf;
 
@@ -32,13 +33,13 @@ namespace sightline::dns {
 // A call that found something.
 struct Lookup {
   std::uint64_t time_ns = 0;       // CLOCK_MONOTONIC, of the return
-  std::uint32_t pid = 0;           // in our PID namespace; 0: not visible there
-  std::string name;                // as it was asked for, raw bytes
+  Process who;                     // without its parent
+  std::string name;                // as it was asked for (dns/host_name.h)
   std::vector<Address> addresses;  // in the order of the list, at most 16
 };
 
-// A record of bpf/getaddrinfo.h. Nothing for what is none, and for a name that
-// is an address itself. Pure and thread-safe.
+// A record of bpf/getaddrinfo.h. Nothing for what is none, and for what is no
+// name of a host, as an address that somebody looked up. Pure and thread-safe.
 std::optional<Lookup> decode_lookup(std::span<const std::byte> record);
 
 // Not thread-safe.
@@ -62,14 +63,20 @@ class Lookups {
   // in left_out(). Fails with errno when /proc cannot be read.
   Status attach_new();
 
-  // To be watched for EPOLLIN, and what is to be done then.
+  // To be watched for EPOLLIN, and what is to be done then. Takes in at most
+  // `most_at_once` records, so that a flood does not keep the caller.
   [[nodiscard]] int fd() const { return ring_.fd(); }
-  Status read() { return ring_.consume(); }
+  Status read() { return ring_.consume(most_at_once); }
+
+  static constexpr std::size_t most_at_once = 4096;
 
   [[nodiscard]] std::size_t libraries() const { return attached_; }
   [[nodiscard]] std::size_t left_out() const {
     return libraries_.left_out() + refused_;
   }
+
+  // Looks at processes for their libraries that were given up.
+  [[nodiscard]] std::uint64_t skipped() const { return libraries_.skipped(); }
 
   // Calls so far that found something but of which no record came, whole. Fails
   // with errno.

@@ -8,6 +8,8 @@
 #include <iterator>
 #include <utility>
 
+#include "dns/host_name.h"
+
 namespace sightline::dns {
 namespace {
 
@@ -18,9 +20,10 @@ constexpr std::uint16_t type_cname = 5;
 constexpr std::uint16_t type_aaaa = 28;
 constexpr std::uint16_t class_in = 1;
 
-// RFC 1035, 4.1.1: QR, OPCODE and RCODE, which are 1, 0 and 0 in what we want.
-constexpr std::uint16_t flags_looked_at = 0xf80f;
-constexpr std::uint16_t flags_wanted = 0x8000;
+// RFC 1035, 4.1.1: QR, which is 1 in answers; OPCODE and RCODE, which are 0 in
+// what we want.
+constexpr std::uint16_t answer_flag = 0x8000;
+constexpr std::uint16_t zero_flags = 0x780f;
 
 // A name has no more labels than this, and need not have more pointers.
 constexpr int most_pointers = 127;
@@ -150,6 +153,31 @@ std::vector<std::string> follow_aliases(const std::string& name,
   return names;
 }
 
+// The header and the question behind it.
+struct Head {
+  bool is_answer = false;
+  std::size_t answers = 0;
+  Question question;
+};
+
+std::optional<Head> read_head(Reader& reader) {
+  Head head;
+  head.question.id = reader.number();
+  auto flags = reader.number();
+  auto questions = reader.number();
+  head.answers = reader.number();
+  reader.bytes(4);  // counts of what comes behind the answers
+  bool wanted = (flags & zero_flags) == 0 && questions == 1;
+  if (!reader.ok() || !wanted) return std::nullopt;
+  head.is_answer = (flags & answer_flag) != 0;
+  head.question.name = reader.name();
+  head.question.type = reader.number();
+  bool sound = reader.number() == class_in && reader.ok() &&
+               is_host_name(head.question.name);
+  if (!sound) return std::nullopt;
+  return head;
+}
+
 bool is_address(const Record& record) {
   return (record.type == type_a && record.data.size() == 4) ||
          (record.type == type_aaaa && record.data.size() == 16);
@@ -157,20 +185,20 @@ bool is_address(const Record& record) {
 
 }  // namespace
 
+std::optional<Question> parse_question(std::span<const std::byte> message) {
+  Reader reader(message);
+  auto head = read_head(reader);
+  if (!head || head->is_answer) return std::nullopt;
+  return std::move(head->question);
+}
+
 std::optional<Answer> parse_answer(std::span<const std::byte> message) {
   Reader reader(message);
-  reader.bytes(2);  // which question it answers
-  auto flags = reader.number();
-  auto questions = reader.number();
-  auto answers = reader.number();
-  reader.bytes(4);  // counts of what comes behind the answers
-  bool wanted = (flags & flags_looked_at) == flags_wanted && questions == 1;
-  if (!reader.ok() || !wanted) return std::nullopt;
-  Answer answer{.name = reader.name(), .addresses = {}};
-  reader.bytes(2);  // the type asked for
-  if (reader.number() != class_in || !reader.ok()) return std::nullopt;
-  auto records = read_records(reader, answers);
-  auto names = follow_aliases(answer.name, records);
+  auto head = read_head(reader);
+  if (!head || !head->is_answer) return std::nullopt;
+  Answer answer{.question = std::move(head->question), .addresses = {}};
+  auto records = read_records(reader, head->answers);
+  auto names = follow_aliases(answer.question.name, records);
   for (const auto& record : records) {
     bool answers_it = is_address(record) &&
                       std::ranges::find(names, record.owner) != names.end();

@@ -7,7 +7,9 @@
 // not compiled with what a fuzzer needs to see.
 #pragma once
 
+#include <compare>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,23 +19,35 @@
 
 namespace sightline::dns {
 
-// Names are written as RFC 1035, 5.1 has it, without the dot at the end: a dot
-// or backslash inside a label has a backslash before it, and a byte that is not
-// printable ASCII is \DDD. Letters are small: names are the same in any case,
-// and some resolvers ask in a random one.
+// Names are written as RFC 1035, 5.1 has it, without the dot at the end;
+// letters are small: names are the same in any case, and some resolvers ask in
+// a random one. None but those of hosts are read (dns/host_name.h): others, as
+// those with blanks or brackets in them, are not what a program connects to.
+struct Question {
+  std::uint16_t id = 0;    // which an answer repeats
+  std::uint16_t type = 0;  // 1 is A, 28 is AAAA
+  std::string name;
+
+  auto operator<=>(const Question&) const = default;
+};
+
 struct Answer {
-  std::string name;  // what was asked for
+  Question question;
   std::vector<Address> addresses;
 };
 
 // Records of one message that are looked at; the rest is passed over.
 inline constexpr std::size_t most_records = 256;
 
-// The message without the length that it has before it over TCP. Nothing for a
-// question, an error, or another class than IN, and where no address answers:
-// the owners of its A and AAAA records are the name asked for, or what CNAME
-// records lead to from there, in whatever order they stand. Of a message that
-// is cut, or broken further on, the records before are believed.
+// A question: one, of class IN. The message is without the length that it has
+// before it over TCP. Nothing for any other message.
+std::optional<Question> parse_question(std::span<const std::byte> message);
+
+// An answer. The message without the length that it has before it over TCP.
+// Nothing for a question, an error, or another class than IN, and where no
+// address answers: the owners of its A and AAAA records are the name asked for,
+// or what CNAME records lead to from there, in whatever order they stand. Of a
+// message that is cut, or broken further on, the records before are believed.
 std::optional<Answer> parse_answer(std::span<const std::byte> message);
 
 }  // namespace sightline::dns

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <span>
 #include <utility>
 
 #include "dns/message.h"
@@ -13,16 +12,7 @@ namespace {
 
 void add(NameCache& cache, const Lookup& lookup) {
   for (const auto& address : lookup.addresses) {
-    cache.add_lookup(lookup.pid, address, lookup.name, lookup.time_ns);
-  }
-}
-
-void add(NameCache& cache, std::span<const std::byte> message,
-         std::uint64_t time_ns) {
-  auto answer = parse_answer(message);
-  if (!answer) return;
-  for (const auto& address : answer->addresses) {
-    cache.add_answer(address, answer->name, time_ns);
+    cache.add_lookup(lookup.who, address, lookup.name, lookup.time_ns);
   }
 }
 
@@ -55,32 +45,65 @@ Result<Names> Names::open(const std::string& btf_file) {
 
 std::vector<int> Names::fds() const {
   std::vector<int> fds;
-  if (capture_) fds = capture_->fds();
+  if (capture_) fds.push_back(capture_->fd());
   if (lookups_) fds.push_back(lookups_->fd());
   return fds;
+}
+
+void Names::take(const Datagram& datagram, bool leaves, std::uint64_t time_ns) {
+  if (!leaves) {
+    take_answer(datagram, time_ns);
+    return;
+  }
+  auto question = parse_question(datagram.payload);
+  if (!question) return;
+  questions_.add({.client = datagram.source,
+                  .client_port = datagram.source_port,
+                  .server = datagram.destination,
+                  .question = *std::move(question)},
+                 time_ns);
+}
+
+// Of what answers nothing, or was answered before, the asker takes no notice
+// either.
+void Names::take_answer(const Datagram& datagram, std::uint64_t time_ns) {
+  auto answer = parse_answer(datagram.payload);
+  if (!answer) return;
+  auto match = questions_.match({.client = datagram.destination,
+                                 .client_port = datagram.destination_port,
+                                 .server = datagram.source,
+                                 .question = answer->question},
+                                time_ns);
+  if (match == Match::none) ++unasked_;
+  if (match != Match::first) return;
+  for (const auto& address : answer->addresses) {
+    cache_->add_answer(address, answer->question.name, time_ns);
+  }
 }
 
 Status Names::read() {
   if (lookups_) SL_CHECK(lookups_->read());
   if (!capture_) return {};
-  return capture_->read([this](auto message, std::uint64_t time_ns) {
-    add(*cache_, message, time_ns);
-  });
+  return capture_->read(
+      [this](const auto& datagram, bool leaves, std::uint64_t time_ns) {
+        take(datagram, leaves, time_ns);
+      });
 }
 
 Status Names::attach_new() {
   return lookups_ ? lookups_->attach_new() : Status();
 }
 
-std::optional<Name> Names::find(std::uint32_t pid, const Address& address,
+std::optional<Name> Names::find(const Process& who, const Address& address,
                                 std::uint64_t time_ns) {
-  return cache_->find(pid, address, time_ns);
+  return cache_->find(who, address, time_ns);
 }
 
 Result<Names::Losses> Names::losses() {
   Losses losses;
   if (lookups_) losses.lookups = SL_TRY(lookups_->lost());
   if (capture_) losses.answers = SL_TRY(capture_->lost());
+  losses.unasked = unasked_;
   return losses;
 }
 
@@ -91,6 +114,9 @@ std::string Names::describe() const {
         fmt::format(" getaddrinfo() of {} C libraries", lookups_->libraries());
     if (auto out = lookups_->left_out(); out > 0) {
       text += fmt::format(" ({} left out)", out);
+    }
+    if (auto skipped = lookups_->skipped(); skipped > 0) {
+      text += fmt::format(" ({} processes not looked at)", skipped);
     }
   }
   if (capture_) text += lookups_ ? "; " : " ";

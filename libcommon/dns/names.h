@@ -4,7 +4,7 @@
 //
 //   auto names = SL_TRY(dns::Names::open(btf_file));   before privileges drop
 //   for (int fd : names.fds()) watch it; when it is readable: names.read()
-//   names.read(); names.find(pid, address, time);      for each batch of events
+//   names.read(); names.find(who, address, time);      for each batch of events
 #pragma once
 
 #include <cstddef>
@@ -19,6 +19,7 @@
 #include "dns/capture.h"
 #include "dns/lookups.h"
 #include "dns/name_cache.h"
+#include "dns/questions.h"
 
 namespace sightline::dns {
 
@@ -37,24 +38,27 @@ class Names {
   // To be watched for EPOLLIN.
   [[nodiscard]] std::vector<int> fds() const;
 
-  // Takes in what has come, and does not wait. What a process has found before
-  // it connects is there to be read when its connect is. Fails with errno.
+  // Takes in what has come, and does not wait: of each source so much that a
+  // flood does not keep the caller, the rest at the next call. What a process
+  // has found before it connects is there to be read when its connect is. Fails
+  // with errno.
   Status read();
 
   // Looks for C libraries that have come since, those of new containers; for
-  // once in a second or so. Does nothing where privileges that uprobes need
-  // were dropped, as describe() then says. Fails with errno.
+  // once in a second or so, and then for some milliseconds at most. Does
+  // nothing where privileges that uprobes need were dropped, as describe() then
+  // says. Fails with errno.
   Status attach_new();
 
-  // Times are CLOCK_MONOTONIC in nanoseconds; see NameCache::find(). The name
-  // is raw bytes that a stranger may have chosen.
-  std::optional<Name> find(std::uint32_t pid, const Address& address,
+  // Times are CLOCK_MONOTONIC in nanoseconds; see NameCache::find().
+  std::optional<Name> find(const Process& who, const Address& address,
                            std::uint64_t time_ns);
 
   // What was not seen, so far.
   struct Losses {
     std::uint64_t lookups = 0;  // calls of getaddrinfo()
-    std::uint64_t answers = 0;  // of name servers
+    std::uint64_t answers = 0;  // of name servers, or questions to them
+    std::uint64_t unasked = 0;  // answers that fit no question, and left out
   };
   Result<Losses> losses();
 
@@ -66,10 +70,14 @@ class Names {
 
  private:
   Names() : cache_(std::make_unique<NameCache>()) {}
+  void take(const Datagram& datagram, bool leaves, std::uint64_t time_ns);
+  void take_answer(const Datagram& datagram, std::uint64_t time_ns);
 
   std::unique_ptr<NameCache> cache_;  // the sources keep its address
   std::optional<Lookups> lookups_;
   std::optional<Capture> capture_;
+  Questions questions_;
+  std::uint64_t unasked_ = 0;
   std::optional<Error> missing_;
 };
 

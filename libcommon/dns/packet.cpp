@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::size_t udp_header = 8;
 constexpr std::size_t ipv6_header = 40;
-constexpr unsigned server_port = 53;
 // RFC 791, 3.1: "more fragments", and where this one lies in the datagram.
 constexpr unsigned fragment_bits = 0x3fff;
 
@@ -38,18 +37,36 @@ std::size_t header_size(std::span<const std::byte> packet) {
   }
 }
 
+// RFC 791, 3.1 and RFC 8200, 3: both addresses, one behind the other.
+Datagram between(std::span<const std::byte> packet) {
+  bool is_ipv4 = byte_at(packet, 0) >> 4 == 4;
+  std::size_t at = is_ipv4 ? 12 : 8;
+  std::size_t size = is_ipv4 ? 4 : 16;
+  Datagram datagram;
+  datagram.source = *address_of(packet.subspan(at, size));
+  datagram.destination = *address_of(packet.subspan(at + size, size));
+  return datagram;
+}
+
 }  // namespace
 
-std::optional<std::span<const std::byte>> payload_from_server(
-    std::span<const std::byte> packet) {
+std::optional<Datagram> datagram_of(std::span<const std::byte> packet) {
   auto start = header_size(packet);
   if (start == 0 || packet.size() < start + udp_header) return std::nullopt;
-  auto datagram = packet.subspan(start);
-  if (number_at(datagram, 0) != server_port) return std::nullopt;
+  auto datagram = between(packet);
+  auto udp = packet.subspan(start);
+  datagram.source_port = static_cast<std::uint16_t>(number_at(udp, 0));
+  datagram.destination_port = static_cast<std::uint16_t>(number_at(udp, 2));
+  if (datagram.source_port != server_port &&
+      datagram.destination_port != server_port) {
+    return std::nullopt;
+  }
   // Its length counts the header too. A link may have padded the packet.
-  std::size_t length = number_at(datagram, 4);
+  std::size_t length = number_at(udp, 4);
   if (length < udp_header) return std::nullopt;
-  return datagram.first(std::min(length, datagram.size())).subspan(udp_header);
+  datagram.payload =
+      udp.first(std::min(length, udp.size())).subspan(udp_header);
+  return datagram;
 }
 
 }  // namespace sightline::dns

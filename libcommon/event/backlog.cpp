@@ -1,36 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "event/backlog.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace sightline::event {
 namespace {
 
-// What a storm took beyond this is given back.
-constexpr std::size_t kept_bytes = 4U << 20;
+// In front of each record.
+struct Prefix {
+  std::size_t size;
+  std::uint64_t read_ns;
+};
 
 }  // namespace
 
-void Backlog::add(std::span<const std::byte> record) {
-  auto size = record.size();
-  const auto* bytes = reinterpret_cast<const std::byte*>(&size);
-  records_.insert(records_.end(), bytes, bytes + sizeof(size));
-  records_.insert(records_.end(), record.begin(), record.end());
+Backlog::Block& Backlog::block_for(std::size_t bytes) {
+  if (blocks_.empty() || blocks_.back().capacity - blocks_.back().end < bytes) {
+    auto capacity = std::max(bytes, block_bytes);
+    blocks_.push_back(
+        {std::make_unique_for_overwrite<std::byte[]>(capacity), capacity});
+  }
+  return blocks_.back();
+}
+
+void Backlog::add(std::span<const std::byte> record, std::uint64_t read_ns) {
+  Prefix prefix{.size = record.size(), .read_ns = read_ns};
+  auto bytes = sizeof(prefix) + record.size();
+  auto& block = block_for(bytes);
+  auto* to = block.memory.get() + block.end;
+  std::memcpy(to, &prefix, sizeof(prefix));
+  std::ranges::copy(record, to + sizeof(prefix));
+  block.end += bytes;
+  bytes_ += bytes;
+}
+
+// The last one stays for what comes next.
+void Backlog::drop_read_block() {
+  auto& block = blocks_.front();
+  if (block.begin < block.end) return;
+  if (blocks_.size() > 1 || block.capacity > block_bytes) {
+    blocks_.pop_front();
+  } else {
+    block.begin = block.end = 0;
+  }
 }
 
 void Backlog::hand_over(std::size_t bytes, const Handler& handler) {
-  auto until = at_ + bytes;
-  while (!empty() && at_ < until) {
-    std::size_t size = 0;
-    std::memcpy(&size, records_.data() + at_, sizeof(size));
-    std::span record(records_.data() + at_ + sizeof(size), size);
-    at_ += sizeof(size) + size;
-    handler(record);
+  auto until = bytes_ - std::min(bytes, bytes_);
+  while (bytes_ > until) {
+    auto& block = blocks_.front();
+    const auto* from = block.memory.get() + block.begin;
+    Prefix prefix{};
+    std::memcpy(&prefix, from, sizeof(prefix));
+    handler({from + sizeof(prefix), prefix.size}, prefix.read_ns);
+    block.begin += sizeof(prefix) + prefix.size;
+    bytes_ -= sizeof(prefix) + prefix.size;
+    drop_read_block();
   }
-  if (!empty()) return;
-  at_ = 0;
-  records_.clear();
-  if (records_.capacity() > kept_bytes) records_.shrink_to_fit();
 }
 
 }  // namespace sightline::event

@@ -19,8 +19,6 @@ namespace {
 
 // After a pass over the ring nobody looks at it for so long, unless it fills.
 constexpr std::uint64_t pause_ns = 20 * ns_per_ms;
-// What is kept in memory before the ring is left to fill.
-constexpr std::size_t most_bytes = 64U << 20;
 constexpr int highest_priority = -20;
 
 void post(int eventfd) {
@@ -36,13 +34,12 @@ void clear(int eventfd) {
 }  // namespace
 
 Result<std::unique_ptr<Reader>> Reader::open(int map_fd,
-                                             Backlog::Handler handler) {
-  // Rings are read by consume(), under the lock, and their records kept.
-  auto* kept = new Reader({}, std::move(handler));
-  std::unique_ptr<Reader> reader(kept);
-  reader->ring_ =
-      SL_TRY(bpf::Ring::open(map_fd, [kept](std::span<const std::byte> record) {
-        kept->incoming_.add(record);
+                                             Backlog::Handler handler,
+                                             std::size_t bound) {
+  std::unique_ptr<Reader> reader(new Reader(std::move(handler), bound));
+  reader->ring_ = SL_TRY(bpf::Ring::open(
+      map_fd, [self = reader.get()](std::span<const std::byte> record) {
+        self->keep(record);
       }));
   reader->epoll_ = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
   reader->stop_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -115,28 +112,46 @@ Reader::Woken Reader::pause() const {
 void Reader::run() {
   auto woken = wait(-1);
   while (woken != Woken::to_stop) {
-    consume();
+    pass();
     woken = pause();
     if (woken == Woken::by_time) woken = wait(-1);
   }
 }
 
-void Reader::consume() {
+void Reader::pass() {
   std::scoped_lock lock(mutex_);
-  if (incoming_.size_bytes() < most_bytes) {
-    auto consumed = ring_.consume();
-    if (!consumed) failure_ = std::move(consumed);
-  }
+  auto consumed = consume();
+  if (!consumed) failure_ = std::move(consumed);
   post(ready_.get());
 }
 
+// Under the lock, as keep() is, which runs inside.
+Status Reader::consume() {
+  left_some_ = incoming_.size_bytes() + current_bytes_ >= bound_;
+  if (left_some_) return {};
+  pass_ns_ = monotonic_ns();
+  return ring_.consume();
+}
+
+void Reader::keep(std::span<const std::byte> record) {
+  incoming_.add(record, pass_ns_);
+  if (incoming_.size_bytes() + current_bytes_ < bound_) return;
+  left_some_ = true;
+  ring_.stop();
+}
+
+// The ring is read here too, as nothing wakes the thread when it is full.
 Status Reader::read(std::size_t bytes) {
-  if (current_.empty()) {
+  {
     std::scoped_lock lock(mutex_);
     clear(ready_.get());
     SL_CHECK(std::exchange(failure_, {}));
-    SL_CHECK(ring_.consume());
-    std::swap(current_, incoming_);
+    current_bytes_ = current_.size_bytes();
+    SL_CHECK(consume());
+    if (current_.empty()) {
+      std::swap(current_, incoming_);
+      current_bytes_ = current_.size_bytes();
+    }
   }
   current_.hand_over(bytes, handler_);
   return {};
@@ -144,7 +159,7 @@ Status Reader::read(std::size_t bytes) {
 
 bool Reader::empty() {
   std::scoped_lock lock(mutex_);
-  return current_.empty() && incoming_.empty();
+  return current_.empty() && incoming_.empty() && !left_some_;
 }
 
 }  // namespace sightline::event

@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
+#include <utility>
 
 #include "base/error.h"
 #include "base/handle.h"
@@ -22,9 +24,14 @@ namespace sightline::event {
 // does not fill up. All calls are for one thread.
 class Reader {
  public:
-  // Maps the ring. Fails with errno.
+  // What is kept in memory before the ring is left to fill, where the kernel
+  // half counts what it cannot send.
+  static constexpr std::size_t most_bytes = 64U << 20;
+
+  // Maps the ring. The bound may be passed by one record. Fails with errno.
   static Result<std::unique_ptr<Reader>> open(int map_fd,
-                                              Backlog::Handler handler);
+                                              Backlog::Handler handler,
+                                              std::size_t bound = most_bytes);
 
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
@@ -39,7 +46,8 @@ class Reader {
   [[nodiscard]] int fd() const { return ready_.get(); }
 
   // Gives the oldest records to the handler, inside the call, until it were
-  // about so many bytes. Fails with errno, also of the thread.
+  // about so many bytes. Fails with errno, also of the thread: ENOMEM when
+  // there was no memory for a record.
   Status read(std::size_t bytes);
 
   // Nothing is left of what had come by the last read().
@@ -48,20 +56,26 @@ class Reader {
  private:
   enum class Woken { by_ring, by_time, to_stop };
 
-  Reader(bpf::Ring ring, Backlog::Handler handler)
-      : handler_(std::move(handler)), ring_(std::move(ring)) {}
+  Reader(Backlog::Handler handler, std::size_t bound)
+      : bound_(bound), handler_(std::move(handler)) {}
   Status watch(int fd, std::uint32_t events, Woken woken);
   void run();
   Woken wait(int timeout_ms) const;
   Woken pause() const;
-  void consume();
+  void keep(std::span<const std::byte> record);
+  Status consume();
+  void pass();
 
+  const std::size_t bound_;
   Backlog::Handler handler_;
   Backlog current_;  // what is being handed over
 
   std::mutex mutex_;  // of what both threads use:
   bpf::Ring ring_;
   Backlog incoming_;
+  std::size_t current_bytes_ = 0;
+  std::uint64_t pass_ns_ = 0;  // when the last pass over the ring began
+  bool left_some_ = false;     // in the ring, as there was no room
   Status failure_;
 
   UniqueFd epoll_;

@@ -3,14 +3,15 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <sched.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "bpf/barrier.h"
 #include "bpf/log.h"
 #include "bpf/object.h"
 #include "cli/command_run.h"
@@ -27,9 +28,18 @@ namespace {
 constexpr std::uint64_t tick_ns = 100 * ns_per_ms;
 // Of records that rows are made of at once.
 constexpr std::size_t portion_bytes = 256U << 10;
-// How long the last events are waited for that were on their way when the
+// How long the last events are waited for that seem to be on their way when the
 // programs were detached.
 constexpr std::uint64_t last_events_ns = 100 * ns_per_ms;
+constexpr int last_events_pause_ms = 1;
+
+// Losses that are none yet while an event may be on its way, or may still end.
+constexpr std::array last_losses{LEDGER_unaccounted,
+                                 LEDGER_attempts_unfollowed};
+
+void clear_last_losses(bpf::Ledger& ledger) {
+  for (auto index : last_losses) ledger[index] = 0;
+}
 
 // What is on standard output is to be parsed.
 bool is_for_programs(const cli::CommonOptions& common) {
@@ -102,8 +112,13 @@ Status Run::prepare() {
                    format_bytes(source_->map_memory())));
   reader_ = SL_TRY(Reader::open(
       source_->ring(),
-      [this](std::span<const std::byte> record) { assembler_.take(record); }));
+      [this](std::span<const std::byte> record, std::uint64_t read_ns) {
+        assembler_.take(record, read_ns);
+      }));
   if (auto mount = container::cgroup2_mount()) cgroups_.emplace(*mount);
+  for (int fd : further_fds()) {
+    SL_CHECK(session_.watch(fd, [this] { return read_further(); }));
+  }
   return session_.watch(reader_->fd(), [this] { return pump(); });
 }
 
@@ -188,13 +203,12 @@ Status Run::report(ReportKind kind) {
                   .from_ns = mark_ns_,
                   .to_ns = context_->since_start(monotonic_ns()),
                   .ledger = ledger - mark_ledger_};
-  // Until the end an event may be on its way, between two of our readings.
-  if (kind != ReportKind::final) stretch.ledger[LEDGER_unaccounted] = 0;
+  if (kind != ReportKind::final) clear_last_losses(stretch.ledger);
   auto shown = show(stretch);
   say_losses(stretch.ledger);
   if (kind == ReportKind::interval) {
     mark_ledger_ = ledger;
-    mark_ledger_[LEDGER_unaccounted] = 0;
+    clear_last_losses(mark_ledger_);
     mark_ns_ = stretch.to_ns;
   }
   if (outputs_->readers_gone()) session_.end(cli::EndReason::reader_gone);
@@ -250,16 +264,20 @@ Result<int> Run::trace() {
   return finish(SL_TRY(session_.run(session_settings(), hooks)));
 }
 
-// Programs that run while they are detached still send what they have.
+// Programs that run while they are detached still send what they have, and
+// write to the tool's tables. Where nobody can wait for them they get their
+// time, whatever the ledger says: it may be complete in between.
 Status Run::drain() {
   source_->stop();
+  auto ended = bpf::wait_for_programs();
+  if (!ended) note(ended.error().what + ": the last events get 100 ms");
   auto until = monotonic_ns() + last_events_ns;
   for (;;) {
     auto ledger = SL_TRY(ledger_now());
     auto open = SL_TRY(pending());
-    bool complete = ledger[LEDGER_unaccounted] <= open;
+    bool complete = ended && ledger[LEDGER_unaccounted] <= open;
     if (reader_->empty() && (complete || monotonic_ns() >= until)) break;
-    ::sched_yield();
+    if (reader_->empty()) ::poll(nullptr, 0, last_events_pause_ms);
   }
   for (int pass = 0; pass < 2; ++pass) {
     assembler_.settle();

@@ -117,9 +117,15 @@ class Run {
   virtual void take(const Pieces& pieces) = 0;
   // Before a portion of events: they have left the kernel by the first take().
   virtual void begin_portion() {}
+  // What the tool reads beside the ring: descriptors that load() has opened, to
+  // be watched for EPOLLIN, and what is done when one of them is readable. That
+  // must consume what makes it so, or it is called again at once.
+  [[nodiscard]] virtual std::vector<int> further_fds() const { return {}; }
+  virtual Status read_further() { return {}; }
   // At each tick and at the end: what has waited for more.
   virtual Status settle() { return {}; }
-  // What user space has left out of what came in, and what it has delivered.
+  // What user space has left out of what came in, which of what it delivered
+  // lacks a record (Pieces::whole), and how much that is.
   virtual void count_left_out(bpf::Ledger& ledger) const = 0;
   [[nodiscard]] virtual std::uint64_t delivered() const = 0;
   // Events that user space keeps back for now.

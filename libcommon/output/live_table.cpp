@@ -11,9 +11,11 @@ std::string LiveTable::line(const std::vector<std::string>& cells) const {
     const auto& column = columns_[i];
     auto cell = i < cells.size() ? printable(cells[i]) : std::string();
     auto size = display_width(cell);
-    std::string blanks(column.width > size ? column.width - size : 0, ' ');
+    auto blanks = column.width > size ? column.width - size : 0;
     if (i > 0) out += "  ";
-    out += column.align == Align::right ? blanks + cell : cell + blanks;
+    if (column.align == Align::right) out.append(blanks, ' ');
+    out += cell;
+    if (column.align == Align::left) out.append(blanks, ' ');
   }
   out.erase(out.find_last_not_of(' ') + 1);
   return width_ == 0 ? out : truncate(out, width_);

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -11,6 +12,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/units.h"
@@ -107,6 +109,10 @@ Result<std::vector<MapsLine>> read_maps(std::uint32_t pid) {
   return parse_maps(SL_TRY(read_file(path, most_maps_bytes)));
 }
 
+std::uint64_t start_ticks_of(std::uint64_t start_boottime_ns) {
+  return boottime_in_namespace(start_boottime_ns) / ns_per_tick;
+}
+
 Result<ProcessStat> parse_stat(std::string_view text) {
   auto open = text.find('(');
   auto close = text.rfind(')');
@@ -149,6 +155,12 @@ Result<std::uint32_t> read_namespace_pid(std::uint32_t pid) {
 Result<std::uint32_t> read_process_of(int tid) {
   auto text = SL_TRY(read_file(fmt::format("/proc/{}/status", tid)));
   return last_number_of(text, "Tgid:");
+}
+
+std::uint32_t own_network_namespace() {
+  struct stat info{};
+  if (::stat("/proc/self/ns/net", &info) != 0) return 0;
+  return static_cast<std::uint32_t>(info.st_ino);
 }
 
 bool is_gone(std::uint32_t pid) {

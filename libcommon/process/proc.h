@@ -33,6 +33,10 @@ Result<std::vector<MapsLine>> read_maps(std::uint32_t pid);
 // architecture we run on (include/asm-generic/param.h).
 inline constexpr std::uint64_t ns_per_tick = 10'000'000;
 
+// What start_ticks is of a process that started at that moment, which the
+// kernel keeps as task_struct.start_boottime.
+std::uint64_t start_ticks_of(std::uint64_t start_boottime_ns);
+
 struct ProcessStat {
   std::string comm;  // raw bytes
   char state = '?';  // as in ps: R, S, D, Z, ...
@@ -53,6 +57,10 @@ Result<std::uint32_t> read_namespace_pid(std::uint32_t pid);
 
 // The process that a thread belongs to (Tgid: of /proc/TID/status).
 Result<std::uint32_t> read_process_of(int tid);
+
+// The number of our own network namespace, as lsns(8) shows it: the inode of
+// /proc/self/ns/net. 0 when there is no /proc.
+std::uint32_t own_network_namespace();
 
 // Whether a process has ended and was waited for. Number 0 stands for every
 // process outside our PID namespace, and is.

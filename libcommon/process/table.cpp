@@ -17,7 +17,7 @@ constexpr std::uint32_t most_generations = 64;
 
 bool is_same_process(const ImageSeen& seen) {
   auto stat = read_stat(seen.key.pid);
-  return stat && stat->start_ticks == seen.start_boottime_ns / ns_per_tick;
+  return stat && stat->start_ticks == start_ticks_of(seen.start_boottime_ns);
 }
 
 }  // namespace

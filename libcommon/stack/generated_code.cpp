@@ -39,7 +39,8 @@ std::optional<uid_t> user_now(std::uint32_t pid,
   auto path = fmt::format("/proc/{}", pid);
   if (::stat(path.c_str(), &status) != 0) return std::nullopt;
   auto seen = process::read_stat(pid);
-  if (!seen || seen->start_ticks != start_boottime_ns / process::ns_per_tick) {
+  if (!seen ||
+      seen->start_ticks != process::start_ticks_of(start_boottime_ns)) {
     return std::nullopt;
   }
   return status.st_uid;

@@ -27,7 +27,7 @@ std::vector<Running> running_processes(std::uint64_t deadline_ns) {
   const auto until = begun + (deadline_ns - std::min(deadline_ns, begun)) / 2;
   auto pids = process::list_processes();
   if (!pids) return found;
-  auto now = static_cast<double>(boottime_ns()) / process::ns_per_tick;
+  auto now = static_cast<double>(process::start_ticks_of(boottime_ns()));
   for (auto pid : *pids) {
     if (monotonic_ns() > until) {
       found.push_back({pid, -1});

@@ -2,14 +2,18 @@
 // libcommon/dns alone: says `ready` when it watches, then answers its standard
 // input, a line for a line:
 //
-//   find PID ADDRESS   the name, and how it is known; or `unknown`
+//   find PID ADDRESS [UID [CGROUP]]
+//                      the name, and how it is known; or `unknown`. Without
+//                      them for root in our own cgroup.
 //   attach             looks for new C libraries
-//   lost               what was not seen: lookups, answers
+//   lost               what was not seen: lookups, answers; and answers that
+//                      nobody asked for
 //   about              what it watches, and why not more
 #include <fmt/format.h>
 
 #include <cstdint>
 #include <cstdio>
+#include <fstream>
 #include <iostream>
 #include <sstream>
 #include <string>
@@ -17,20 +21,34 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "bpf/log.h"
+#include "container/cgroup.h"
 #include "dns/names.h"
 
 namespace {
 
 using namespace sightline;
 
+// As BPF programs see it.
+std::uint64_t own_cgroup() {
+  std::ifstream lines("/proc/self/cgroup");
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("0::")) continue;
+    auto cgroup = container::open_cgroup(line.substr(3));
+    if (cgroup) return cgroup->id;
+  }
+  return 0;
+}
+
 Result<std::string> find(dns::Names& names, std::istringstream& words) {
-  std::uint32_t pid = 0;
+  dns::Process who{.cgroup = own_cgroup()};
   std::string text;
-  words >> pid >> text;
+  words >> who.pid >> text;
+  if (std::uint32_t uid = 0; words >> uid) who.uid = uid;
+  if (std::uint64_t cgroup = 0; words >> cgroup) who.cgroup = cgroup;
   auto address = dns::parse_address(text);
   if (!address) return fail(ErrorKind::usage, "no address: " + text);
   SL_CHECK(names.read());
-  auto name = names.find(pid, *address, monotonic_ns());
+  auto name = names.find(who, *address, monotonic_ns());
   if (!name) return "unknown";
   return printable(name->text) + ' ' + std::string(to_string(name->source));
 }
@@ -52,7 +70,8 @@ Result<std::string> answer(dns::Names& names, const std::string& line) {
     return "attached";
   }
   auto losses = SL_TRY(names.losses());
-  return fmt::format("{} {}", losses.lookups, losses.answers);
+  return fmt::format("{} {} {}", losses.lookups, losses.answers,
+                     losses.unasked);
 }
 
 Status watch() {

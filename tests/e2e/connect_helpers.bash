@@ -22,8 +22,8 @@ watch() {
   status=0
   tcpconnect -q -j -o out.json "$@" >said 2>err 3>&- || status=$?
   cat err
-  check_connects out.json event_ring_full attempts_full recursion parents_lost \
-    exit_missing start_unseen target_table_full
+  check_connects out.json event_ring_full attempts_full attempts_unfollowed \
+    recursion parents_lost exit_missing start_unseen target_table_full
 }
 
 # check_connects FILE [KEY...]: attempts that entered = rows + left out + lost,
@@ -37,13 +37,16 @@ check_connects() {
       then error("not a whole document") else . end
     | ($closing.attempts + $l.not_target + $l.not_matching + $l.not_failed
        + $l.other_destination + $l.other_latency + $l.event_ring_full
-       + $l.attempts_full) as $known
+       + $l.attempts_full + $l.attempts_unfollowed) as $known
     | if $l.entered != $known or $l.unaccounted != 0
       then error("entered \($l.entered), known \($known): \($l)") else . end
     | $ARGS.positional | map(select($l[.] != 0))
     | if . != [] then error("not 0: \(.) in \($l)") else true end
   ' "$file" --args "$@" >/dev/null
 }
+
+# of_ledger KEY: at the end.
+of_ledger() { records "select(.type == \"end\").ledger.$1" out.json; }
 
 # sees CASE...: the rows are the attempts that the workload says it made. The
 # kernel may lack what it tries.
@@ -117,4 +120,19 @@ serve() {
   started+=("$!")
   IFS= read -r -t 60 port <serving
   rm serving
+}
+
+# A host that nothing leads out of. There localhost and both.test have an address of
+# each family.
+new_host() {
+  printf '%s\n' '127.0.0.1 localhost both.test' '::1 localhost both.test' >hosts
+  echo 'hosts: files' >nsswitch
+  # shellcheck disable=SC2016 # for the inner shell
+  background unshare --net --mount sh -c 'mount --bind hosts /etc/hosts &&
+    mount --bind nsswitch /etc/nsswitch.conf && ip link set lo up && touch up &&
+    exec tail -f /dev/null'
+  host=$last
+  until_true test -e up
+  # What is run there, in this folder.
+  there=(nsenter --target "$host" --net --mount env -C "$PWD")
 }

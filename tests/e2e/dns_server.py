@@ -10,8 +10,14 @@ and nothing else. IPv4 packets carry an option. Prints `ready`.
 dns_server.py ask NAME [tcp|6]: one question, as a program with a resolver of its
 own would put it; NAME may hold \\xNN. Prints the number of answers.
 
-dns_server.py flood COUNT: answers nobody asked for, `flood-N` for 10.99.N/250.N%250
-with N from 0 on, as fast as it goes."""
+dns_server.py flood COUNT: questions and their answers, `flood-N` for
+10.99.N/250.N%250 with N from 0 on, as fast as it goes.
+
+dns_server.py forge NAME ADDRESS: an answer that nobody asked for.
+
+dns_server.py near NAME: a question, and answers that are not to it, each but for
+one thing: they say 10.6.6.1 to 10.6.6.5. Then the answer, 10.6.6.9, and after it
+another one, 10.6.6.10."""
 import codecs
 import selectors
 import socket
@@ -42,13 +48,17 @@ def data_of(kind, value):
     return socket.inet_pton(family, value)
 
 
+def record_of(name, kind, value):
+    data = data_of(kind, value)
+    return name + struct.pack("!HHIH", TYPES[kind], 1, 60, len(data)) + data
+
+
 def records_of(zone, name, wanted):
     """What answers it: a chain of aliases, and the addresses at its end."""
     found = []
     for kind, value in zone.get(name.lower(), []):
         if kind == "CNAME" or TYPES[kind] == wanted:
-            data = data_of(kind, value)
-            found.append(name + struct.pack("!HHIH", TYPES[kind], 1, 60, len(data)) + data)
+            found.append(record_of(name, kind, value))
         if kind == "CNAME":
             found += records_of(zone, wire_name(value), wanted)
     return found
@@ -100,7 +110,7 @@ def serve(path):
 
 
 def ask(name, way="udp"):
-    question = b"\x12\x34\1\0\0\1\0\0\0\0\0\0" + wire_name(name) + b"\0\1\0\1"
+    question = question_for(name)
     family, host = (socket.AF_INET6, "::1") if way == "6" else (socket.AF_INET, "127.0.0.1")
     if way == "tcp":
         with socket.create_connection((host, 53)) as sock:
@@ -114,20 +124,57 @@ def ask(name, way="udp"):
     print(struct.unpack("!H", reply[6:8])[0])
 
 
+def question_for(name, number=0x1234, kind="A"):
+    return struct.pack("!HHHHHH", number, 0x100, 1, 0, 0, 0) + wire_name(name) + struct.pack("!HH", TYPES[kind], 1)
+
+
+def reply_with(question, name, address):
+    return reply_to({wire_name(name).lower(): [("A", address)]}, question)
+
+
+def bound(host, port=0):
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind((host, port))
+    return sock
+
+
 def flood(count):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as to, socket.socket(
-            socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        to.bind(("127.0.0.1", 0))
-        sock.bind(("127.0.0.1", 53))
+    with bound("127.0.0.1") as client, bound("127.0.0.1", 53) as server:
         for n in range(int(count)):
-            name = wire_name(f"flood-{n}")
-            zone = {name: [("A", f"10.99.{n // 250}.{n % 250}")]}
-            question = bytes(12) + name + b"\0\1\0\1"
-            sock.sendto(reply_to(zone, question), to.getsockname())
+            name = f"flood-{n}"
+            client.sendto(question_for(name), server.getsockname())
+            reply = reply_with(server.recv(4096), name, f"10.99.{n // 250}.{n % 250}")
+            server.sendto(reply, client.getsockname())
+
+
+def forge(name, address):
+    with bound("127.0.0.1") as client, bound("127.0.0.2", 53) as liar:
+        liar.sendto(reply_with(question_for(name), name, address), client.getsockname())
+
+
+def near(name):
+    def lie(sender, to, address, **other):
+        asked = {"name": name} | other
+        reply = reply_with(question_for(**asked), asked["name"], address)
+        sender.sendto(reply, to.getsockname())
+
+    with bound("127.0.0.1") as client, bound("127.0.0.1") as other, bound(
+            "127.0.0.1", 53) as server, bound("127.0.0.2", 53) as liar:
+        client.sendto(question_for(name), server.getsockname())
+        lie(liar, client, "10.6.6.1")
+        lie(server, other, "10.6.6.2")
+        lie(server, client, "10.6.6.3", number=0x1235)
+        lie(server, client, "10.6.6.4", name="x" + name)
+        # To a question for AAAA, an A.
+        typed = question_for(name, kind="AAAA")
+        typed = typed[:2] + b"\x81\x80\0\1\0\1" + typed[8:] + record_of(wire_name(name), "A", "10.6.6.5")
+        server.sendto(typed, client.getsockname())
+        lie(server, client, "10.6.6.9")
+        lie(server, client, "10.6.6.10")
 
 
 def main(verb, *rest):
-    verbs = {"ask": ask, "flood": flood}
+    verbs = {"ask": ask, "flood": flood, "forge": forge, "near": near}
     verbs[verb](*rest) if verb in verbs else serve(verb)
 
 

@@ -54,3 +54,18 @@ holds_of_events() {
     return 1
   }
 }
+
+# strace_execs COMMAND...: what it executes, in `expected`. A file for each process,
+# so that no line is torn by that of another.
+strace_execs() {
+  strace -ff -o trace -e trace=execve,execveat -e abbrev=none \
+    -s 1000000 -xx "$@" >/dev/null 2>strace.err || { cat strace.err; return 1; }
+  "$BATS_TEST_DIRNAME/../e2e/execs_of.py" trace.* >expected
+  rm trace.*
+  [ -s expected ]
+}
+
+same_execs() {
+  "$BATS_TEST_DIRNAME/../e2e/execs_of.py" out.json >seen
+  diff expected seen
+}

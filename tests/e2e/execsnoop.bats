@@ -145,6 +145,18 @@ teardown() { e2e_teardown; }
       and .max_rss_bytes < 110 * 1048576"
 }
 
+@test "CPU time of programs that are over before the next tick" {
+  # A shell that is busy itself starts them: its time is not theirs.
+  watch -l -- bash -c 'for ((n = 0; n < 100; ++n)); do
+    (for ((i = 0; i < 2000; ++i)); do :; done; exec /bin/true); "$1" busy 3 1; done' - "$workloads/execs"
+  holds_of_events 'map(select(.comm == "true" or .args[1] == "end"))
+    | length == 200 and all(.user_ns + .system_ns > 0
+      and .user_ns + .system_ns <= .wall_ns + 100000)'
+  # Of 3 ms some were before the exec.
+  holds_of_events 'map(select(.args[1] == "end") | .user_ns + .system_ns) | add
+    | . > 240000000 and . < 360000000'
+}
+
 @test "CPU time of all threads, however they end" {
   # The kernel adds up at ticks and switches: each may lack 10 ms.
   for how in crew team; do
@@ -259,6 +271,13 @@ teardown() { e2e_teardown; }
     | map(select(.command == "execs"))[0] | .count == 601 and .ended >= 600
       and .lifetime_p50_ns > 0)' out.json
   [ "$(events true)" -eq 0 ]
+  # What failed is no exec, here as everywhere. Each line fits, and has a word for
+  # each column.
+  execsnoop -q --summary --width 80 -o out.txt -o out.json -- sh -c '/bin/true; env no-such; sh -c "env no-such-either" ; true'
+  grep -qE '^[0-9.]+ [mun]?s: 5 execs \([0-9.]+/s\), 2 failed$' out.txt
+  grep -qE '^lifetime: p50 [^,]+, p90 [^,]+, p99 [0-9.]+ [mun]?s$' out.txt
+  [ "$(records 'select(.type == "interval") | [.execs, .failed] | join(" ")' out.json)" = '5 2' ]
+  [ "$(sed -n '/^COUNT.*COMMAND$/,/^$/p' out.txt | awk 'NF && NF != 7')" = '' ]
   snoop -q --summary -i 200ms -j -o many.json
   two() { [ "$(grep -c '"type":"interval"' many.json)" -ge 2 ]; }
   until_true two

@@ -191,6 +191,20 @@ teardown() { e2e_teardown; }
   [ "$status" -eq 0 ]
 }
 
+@test "programs that lack a piece of their arguments are counted, each once" {
+  snoop -j -o out.json
+  kill -STOP "$tool"
+  # The ring holds some 17 of them, and the first record of a few more.
+  "$workloads/execs" flood 60 120000 0
+  kill -CONT "$tool"
+  finish INT
+  [ "$status" -eq 0 ]
+  check_events out.json
+  lost=$(records 'select(.type == "end").ledger.text_lost' out.json)
+  [ "$lost" -gt 0 ]
+  [ "$(events '.args[1] == "done" and .args_cut')" -eq "$lost" ]
+}
+
 @test "a command's own status is passed on" {
   for wanted in 0 1 42 255; do
     run execsnoop -q -o out.json -- sh -c "exit $wanted"

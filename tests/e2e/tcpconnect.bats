@@ -76,7 +76,8 @@ teardown() { e2e_teardown; }
     and .remote_address_reason == "of address family 1"
     and .latency_ns == null and .local_port == null'
   sees short
-  holds_of_events '.[0] | .error == "EINVAL" and .remote_address == "127.0.0.1"'
+  holds_of_events '.[0] | .error == "EINVAL" and .remote_address == null
+    and .remote_address_reason == "too short, or part of it could not be read"'
   sees fault
   holds_of_events '.[0] | .error == "EFAULT"
     and .remote_address_reason == "it could not be read"'
@@ -125,6 +126,37 @@ teardown() { e2e_teardown; }
     holds_of_events "length == $count and all(.outcome == \"$outcome\"
       and .remote_address == \"$address\")"
   done
+}
+
+# The ICMP message comes while the call still holds the socket, and the kernel
+# keeps it for who asks. Of IPv6 poll() tells only with the next one, a second
+# later.
+@test "a program that does not block is told of ICMP messages, and so are we" {
+  new_network
+  on_input "$right" tcp dport 7001 reject with icmpx type port-unreachable
+  on_input "$right" tcp dport 7002 reject with icmpx type host-unreachable
+  for way in '10.9.0.2 7001 refused 0' 'fd00:9::2 7001 refused 1' \
+    '10.9.0.2 7002 unreachable 0' 'fd00:9::2 7002 unreachable 1'; do
+    read -r address number outcome sent_again <<<"$way"
+    watch -- nsenter -t "$left" -n "$workloads/connects" poll_to "$address" "$number" 2
+    same_as_said
+    holds_of_events "length == 2 and all(.outcome == \"$outcome\"
+      and .retransmits == $sent_again)"
+  done
+}
+
+@test "a link-local address has the number of its interface" {
+  new_network
+  at "$left" ip address add fe80::91/64 dev cable nodad
+  at "$right" ip address add fe80::92/64 dev cable nodad
+  index=$(at "$left" ip -j link show cable | jq '.[0].ifindex')
+  connect=(nsenter -t "$left" -n python3 -c 'import socket, sys
+socket.socket(socket.AF_INET6).connect_ex(("fe80::92", 81, 0, int(sys.argv[1])))' "$index")
+  watch -- "${connect[@]}"
+  holds_of_events "length == 1 and .[0].remote_address == \"fe80::92\"
+    and .[0].outcome == \"refused\" and .[0].interface_index == $index"
+  tcpconnect -q -o out.txt -- "${connect[@]}"
+  grep -qF " [fe80::92%$index]:81" out.txt
 }
 
 @test "nothing answers: a timeout with its retransmits" {
@@ -190,6 +222,22 @@ teardown() { e2e_teardown; }
   done
 }
 
+@test "what is pending shows in each interval, until it ends" {
+  mkfifo hold
+  snoop -q -j --summary -i 200ms -n connects -o out.json
+  "$workloads/connects" unanswered <>hold >said 3>&- 4>&- &
+  started+=($!)
+  stretches() { records "select(.type == \"interval\") | $1 | select(.)" out.json | wc -l; }
+  hangs() { [ "$(stretches '.pending == 1 and ([.by_destination[].outcomes.pending] | add) == 1')" -ge 2 ]; }
+  until_true hangs
+  echo >hold
+  ended() { [ "$(stretches '.failed == 1 and .pending == 0')" -eq 1 ]; }
+  until_true ended
+  finish INT
+  [ "$(stretches '.established == 1')" -eq 1 ]
+  [ "$(of_ledger unaccounted)" -eq 0 ]
+}
+
 @test "what began before is shown as far as it is known" {
   new_network
   on_input "$right" tcp dport 7001 drop
@@ -209,7 +257,7 @@ teardown() { e2e_teardown; }
   holds_of_events 'all(.outcome == "aborted" and .pid == null
     and .pid_reason == "it began before it could be seen"
     and .remote_address == "10.9.0.2" and .latency_ns == null)'
-  [ "$(records 'select(.type == "end").ledger.start_unseen' out.json)" -eq 2 ]
+  [ "$(of_ledger start_unseen)" -eq 2 ]
 }
 
 @test "an address that a cgroup's program rewrites is shown before and after" {
@@ -361,6 +409,20 @@ teardown() { e2e_teardown; }
   unshare --pid --fork --mount-proc tcpconnect -q -j -o out.json -- "$workloads/connects" ok 2 >said
   holds_of_events 'all(.pid > 1 and .pid < 20)'
   check_connects out.json
+}
+
+@test "the loopback of another network is another destination" {
+  program='import socket; socket.socket().connect_ex(("127.0.0.1", 9))'
+  tcpconnect -q --summary -o out.json -o out.folded -- sh -c '
+    python3 -c "$0"
+    unshare --net sh -c "ip link set lo up; readlink /proc/self/ns/net; python3 -c \"\$0\"" "$0"' \
+    "$program" >said
+  other="127.0.0.1:9 [netns $(tr -dc 0-9 <said)]"
+  jq -es --arg other "$other" '
+    map(select(.type == "interval").by_destination[].destination) | sort
+    == ["127.0.0.1:9", $other]' out.json
+  grep -qF ";127.0.0.1:9 [refused] 1" out.folded
+  grep -qF ";$other [refused] 1" out.folded
 }
 
 @test "kernel memory is at most 8 MiB" {

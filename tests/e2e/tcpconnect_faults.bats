@@ -189,25 +189,107 @@ teardown() { e2e_teardown; }
   [ "$status" -eq 0 ]
 }
 
-@test "attempts without a place in the table are lost by name" {
-  new_network
-  on_input "$right" tcp dport 7001 drop
+# fill_ring ODD: with attempts and their parents, while nobody reads, behind so
+# many attempts whose parents are not known, as they began before.
+fill_ring() {
+  local i
+  rm -f hold.*
+  : >said
+  for ((i = 0; i < $1; ++i)); do
+    mkfifo hold.$i
+    "$workloads/connects" unanswered <>hold.$i >>said 3>&- 4>&- &
+    started+=($!)
+  done
+  local wanted=$((2 * $1))
+  all_said() { [ "$(wc -l <said)" -eq "$wanted" ]; }
+  until_true all_said
+  snoop -j --ancestry -o out.json
+  kill -STOP "$tool"
+  for ((i = 0; i < $1; ++i)); do echo >hold.$i; done
+  "$workloads/connects" storm 4000 2 >/dev/null
+  kill -CONT "$tool"
+  finish INT
+}
+
+@test "attempts that lack their parents are counted, each once" {
+  # What is left of the ring has room for an attempt, and not for its parents,
+  # with one of these numbers or another.
+  for odd in 0 1 2 3 4; do
+    fill_ring $odd
+    [ "$status" -eq 0 ]
+    check_connects out.json
+    lost=$(of_ledger parents_lost)
+    [ "$(events '.comm == "connects" and .ancestors == null
+      and .ancestors_reason == "their record was lost"' \
+      out.json)" -eq "$lost" ]
+    [ "$lost" -eq 0 ] || break
+  done
+  [ "$lost" -gt 0 ]
+}
+
+# begin_too_many PORT: in the left network, as many attempts as the table has
+# room for and 116 more, until there is input in the file `hold`.
+begin_too_many() {
   at "$left" sysctl -q -w net.ipv4.ip_local_port_range='1024 65000'
   ulimit -n 20000
   mkfifo hold
-  snoop -q -j -o out.json -P 7001 --max-loss 0
-  nsenter -t "$left" -n "$workloads/connects" begun 10.9.0.2 7001 16500 \
+  nsenter -t "$left" -n "$workloads/connects" begun 10.9.0.2 "$1" 16500 \
     <>hold >said 3>&- 4>&- &
   last=$!
   started+=("$last")
   said_all() { [ "$(wc -l <said)" -eq 16500 ]; }
   until_true said_all
+}
+
+@test "attempts without a place in the table that do not end are lost by name" {
+  new_network
+  on_input "$right" tcp dport 7001 drop
+  snoop -q -j -o out.json -P 7001 --max-loss 0
+  begin_too_many 7001
   finish INT
   kill "$last"
   [ "$status" -eq 5 ]
-  check_connects out.json event_ring_full
+  check_connects out.json event_ring_full attempts_full start_unseen
   [ "$(records 'select(.type == "end") | .pending' out.json)" -eq 16384 ]
-  [ "$(records 'select(.type == "end") | .ledger.attempts_full' out.json)" -eq 116 ]
+  [ "$(of_ledger attempts_unfollowed)" -eq 116 ]
+}
+
+@test "attempts without a place in the table show when they end" {
+  new_network
+  on_input "$right" tcp dport 7001 drop
+  snoop -q -j -o out.json -P 7001 --max-loss 0
+  begin_too_many 7001
+  echo >hold
+  wait "$last"
+  finish INT
+  [ "$status" -eq 0 ]
+  check_connects out.json event_ring_full attempts_full attempts_unfollowed
+  [ "$(records 'select(.outcome == "aborted") | .outcome' out.json | wc -l)" -eq 16500 ]
+  [ "$(of_ledger start_unseen)" -eq 116 ]
+}
+
+@test "attempts of a command that find no place in the table are lost by name" {
+  new_network
+  on_input "$right" tcp dport 7001 drop
+  at "$left" sysctl -q -w net.ipv4.ip_local_port_range='1024 65000'
+  ulimit -n 20000
+  nsenter -t "$left" -n tcpconnect -q -j -o out.json -- \
+    "$workloads/connects" begun 10.9.0.2 7001 16500 </dev/null >said
+  check_connects out.json event_ring_full attempts_unfollowed start_unseen
+  [ "$(records 'select(.outcome == "aborted") | .outcome' out.json | wc -l)" -eq 16384 ]
+  [ "$(of_ledger attempts_full)" -eq 116 ]
+}
+
+@test "failed sockets that are kept open take no place from others" {
+  new_network
+  snoop -q -j -o out.json -P 7002 --max-loss 0
+  begin_too_many 7002
+  finish INT
+  kill "$last"
+  [ "$status" -eq 0 ]
+  check_connects out.json event_ring_full attempts_full attempts_unfollowed \
+    start_unseen
+  [ "$(records 'select(.outcome == "refused") | .outcome' out.json | wc -l)" -eq 16500 ]
 }
 
 @test "a command's own status is passed on" {

@@ -5,6 +5,7 @@
 # databases, runtimes with code of their own. Each prints which version it is.
 
 load ../e2e/helpers
+load postgres
 setup() {
   ((EUID == 0)) || skip "needs root"
   e2e_setup
@@ -214,32 +215,9 @@ JAVA
   walk java java -XX:+PreserveFramePointer -cp . Work
 }
 
-# as_postgres COMMAND...: the server refuses to run as root.
-as_postgres() {
-  (cd / && exec setpriv --reuid=postgres --regid=postgres --clear-groups "$@")
-}
-
-start_postgres() {
-  local folders=(/usr/lib/postgresql/*/bin)
-  server=${folders[-1]}
-  [ -x "$server/postgres" ] || skip "no PostgreSQL server"
-  [ -x "$server/pgbench" ] || skip "no pgbench"
-  id postgres >/dev/null 2>&1 || skip "no user postgres"
-  "$server/postgres" --version
-  postgres_data=$(mktemp -d /tmp/sightline-postgres.XXXXXX)
-  chown postgres "$postgres_data"
-  as_postgres "$server/initdb" -D "$postgres_data/data" -A trust >initdb.log
-  as_postgres "$server/pg_ctl" -D "$postgres_data/data" -w -l "$postgres_data/log" \
-    -o "-k $postgres_data -c listen_addresses=" start >pg_ctl.log 3>&- 4>&-
-}
-
-stop_postgres() {
-  as_postgres "$server/pg_ctl" -D "$postgres_data/data" -m immediate stop >/dev/null || true
-  rm -rf "$postgres_data"
-}
-
 @test "heavy unwind: PostgreSQL under pgbench" {
-  start_postgres
+  new_postgres
+  start_postgres -c listen_addresses=
   local bench=("$server/pgbench" -h "$postgres_data" postgres)
   as_postgres "${bench[@]}" -q -i -s 2 2>bench.log
   background as_postgres "${bench[@]}" -c 4 -T 600 >bench.out 2>&1

@@ -19,7 +19,8 @@
 //   family           to an address of AF_UNIX; short: one cut off; fault: none
 //   compat COUNT     by the system call of 32 bits, refused
 //   unspec           AF_UNSPEC, which is no attempt
-//   to ADDRESS PORT COUNT            blocking, wherever that is
+//   unanswered       to a listener whose queue is full, and left so until input
+//   to ADDRESS PORT COUNT            blocking, wherever that is; poll_to: not
 //   user_timeout ADDRESS PORT MS     gives up after so long (TCP_USER_TIMEOUT)
 //   send_timeout ADDRESS PORT MS     connect() gives up, the socket does not
 //   interrupted ADDRESS PORT MS      by a signal, after so long
@@ -353,7 +354,7 @@ static int bad_address(const char* how) {
   } else {
     result = connect(fd, (struct sockaddr*)8, sizeof(struct sockaddr_in));
   }
-  printf("%d %d 0\n", strcmp(how, "short") == 0 ? 7 : 0, result ? errno : 0);
+  printf("0 %d 0\n", result ? errno : 0);
   return 0;
 }
 
@@ -388,6 +389,21 @@ static int unspecified(void) {
   connect(fd, &none, 1);
   say(&to, try(fd, &to), fd);
   connect(fd, &none, sizeof(none));
+  return 0;
+}
+
+// A listener with as many connections as it may have drops further SYNs
+// (tcp_conn_request, net/ipv4/tcp_input.c).
+static int unanswered(void) {
+  struct target to = target_of("127.0.0.1", 0);
+  int listener = listen_at(&to);
+  if (listen(listener, 0) != 0) give_up("listen");
+  int first = new_socket(&to, 0);
+  say(&to, try(first, &to), first);
+  int second = new_socket(&to, SOCK_NONBLOCK);
+  say(&to, try(second, &to), second);
+  fflush(stdout);
+  getchar();
   return 0;
 }
 
@@ -505,6 +521,7 @@ static int here(const char* what, int count) {
 
 static int elsewhere(const char* what, struct target to, const char* last) {
   if (strcmp(what, "to") == 0) return connect_all(&to, atoi(last), BLOCKING);
+  if (strcmp(what, "poll_to") == 0) return connect_all(&to, atoi(last), POLL);
   if (strcmp(what, "named") == 0) {
     prctl(PR_SET_NAME, last);
     return connect_all(&to, 1, BLOCKING);
@@ -530,5 +547,6 @@ int main(int argc, char** argv) {
   if (strcmp(what, "self") == 0) return to_itself();
   if (strcmp(what, "taken") == 0) return taken();
   if (strcmp(what, "unspec") == 0) return unspecified();
+  if (strcmp(what, "unanswered") == 0) return unanswered();
   return bad_address(what);
 }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <ranges>
 
 #include "event/record.h"
@@ -76,8 +77,10 @@ std::string exe_of(std::string_view text, std::uint32_t flags) {
 }
 
 Times times_of(const exec_times& times) {
-  return {
-      .runtime_ns = times.runtime, .user = times.utime, .system = times.stime};
+  return {.runtime_ns = times.runtime,
+          .uncounted_ns = times.uncounted,
+          .user = times.utime,
+          .system = times.stime};
 }
 
 // As the kernel names it in bprm->filename (alloc_bprm, fs/exec.c, 6.18).
@@ -89,6 +92,10 @@ std::string tried_file(const exec_record& record, std::string_view file) {
   return fmt::format("/dev/fd/{}{}{}", record.directory,
                      file.empty() ? "" : "/", file);
 }
+
+static_assert(2 * (EXEC_MOST_ARGS / EXEC_TEXT_SIZE + 1) <=
+                  std::numeric_limits<decltype(event_header::rest)>::max(),
+              "the pieces of both areas are numbered");
 
 // One area out of its pieces, up to the first that is missing.
 std::string area_of(const event::Pieces& pieces, std::uint32_t area,
@@ -176,6 +183,7 @@ std::optional<Exec> decode_exec(const event::Pieces& pieces) {
   }
   take_args(exec, *record, area_of(pieces, EXEC_ARGS, args));
   take_env(exec, *record, area_of(pieces, EXEC_ENV, {}));
+  exec.text_lost = !pieces.whole;
   return exec;
 }
 

@@ -43,10 +43,28 @@ std::uint64_t less(std::uint64_t a, std::uint64_t b) {
   return a > b ? a - b : 0;
 }
 
+// What was used between the two that the runtime has not yet, or had not yet
+// then. More than a tick (at 100 Hz) is none, but clocks that have drifted
+// apart, or a kernel that does without ticks.
+std::int64_t uncounted_ns(const Times& from, const Times& to) {
+  constexpr std::int64_t most = 10'000'000;
+  if (from.uncounted_ns == 0 || to.uncounted_ns == 0) return 0;
+  auto ns = static_cast<std::int64_t>(to.uncounted_ns - from.uncounted_ns);
+  return ns >= -most && ns <= most ? ns : 0;
+}
+
+std::uint64_t runtime_ns(const Times& from, const Times& to) {
+  auto uncounted = uncounted_ns(from, to);
+  auto more = static_cast<std::uint64_t>(std::max<std::int64_t>(uncounted, 0));
+  auto less_by =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(-uncounted, 0));
+  return less(to.runtime_ns + more, from.runtime_ns + less_by);
+}
+
 }  // namespace
 
 CpuTime cpu_time(const Times& from, const Times& to) {
-  return split({.runtime_ns = less(to.runtime_ns, from.runtime_ns),
+  return split({.runtime_ns = runtime_ns(from, to),
                 .user = less(to.user, from.user),
                 .system = less(to.system, from.system)});
 }

@@ -20,6 +20,7 @@ using event::Ancestor;
 // counted at ticks; the kernel, too, uses them only to divide the runtime.
 struct Times {
   std::uint64_t runtime_ns = 0;
+  std::uint64_t uncounted_ns = 0;  // see exec_times in bpf/execsnoop.h
   std::uint64_t user = 0;
   std::uint64_t system = 0;
 };
@@ -84,7 +85,8 @@ struct Exec {
   bool args_unreadable = false;
   bool compat = false;  // a failed call by a program of 32 bits
   std::vector<std::string> env = {};
-  bool env_cut = false;  // there is more of it that was not read
+  bool env_cut = false;    // there is more of it that was not read
+  bool text_lost = false;  // a record of one of them never came
   std::vector<Ancestor> ancestors = {};  // parent first
   std::vector<Probe> probes = {};
   Times times = {};  // before this program

@@ -120,6 +120,7 @@ void Snoop::judge(Exec&& exec) {
   }
   counts_.delivered += events;
   ++(exec.error == 0 ? counts_.succeeded : counts_.failed);
+  if (exec.text_lost) ++counts_.text_lost;
   keep_variables(exec);
   redact(exec.args);
   redact(exec.env);
@@ -165,6 +166,7 @@ void Snoop::redact(std::vector<std::string>& texts) const {
 void Snoop::count_left_out(bpf::Ledger& ledger) const {
   ledger[LEDGER_not_matching] = counts_.not_matching;
   ledger[LEDGER_not_failed] = counts_.not_failed;
+  ledger[LEDGER_text_lost] = counts_.text_lost;
 }
 
 Status Snoop::end_pending() {

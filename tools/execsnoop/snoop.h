@@ -69,6 +69,7 @@ class Snoop : public event::Run {
     std::uint64_t delivered = 0;
     std::uint64_t not_matching = 0;
     std::uint64_t not_failed = 0;
+    std::uint64_t text_lost = 0;
   };
   Counts counts_;
   Counts mark_counts_;

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "base/units.h"
+#include "event/time_columns.h"
 #include "output/table.h"
 #include "report.h"
 
@@ -42,27 +43,33 @@ class SummaryView : public View {
   }
 
  private:
+  // Two lines, so that each fits 80 columns. As in rows and in JSON, an attempt
+  // that failed is no exec; the tables count both.
   std::string headline(const Report& report) const {
-    const auto& all = report.summary->all;
-    auto line = fmt::format("{}: {} exec{} ({}/s), {} failed",
-                            format_duration(report.length_ns()),
-                            format_count(all.count), all.count == 1 ? "" : "s",
-                            rate(all, report), format_count(all.failed));
-    const auto& lives = all.durations_ns;
-    if (lives.count() > 0) {
-      line += fmt::format("; lifetime p50 {}, p90 {}, p99 {}",
-                          format_duration(lives.percentile(50)),
-                          format_duration(lives.percentile(90)),
-                          format_duration(lives.percentile(99)));
-    }
-    return style_.bold(width_ > 0 ? truncate(line, width_) : line) + "\n";
+    auto when = event::time_prefix(setup_.options.common, setup_, report.to_ns);
+    auto text = line(when + fmt::format("{}: {} exec{} ({}/s), {} failed",
+                                        format_duration(report.length_ns()),
+                                        format_count(report.succeeded),
+                                        report.succeeded == 1 ? "" : "s",
+                                        rate(report.succeeded, report),
+                                        format_count(report.failed)));
+    const auto& lives = report.summary->all.durations_ns;
+    if (lives.count() == 0) return text;
+    return text + line(fmt::format("lifetime: p50 {}, p90 {}, p99 {}",
+                                   format_duration(lives.percentile(50)),
+                                   format_duration(lives.percentile(90)),
+                                   format_duration(lives.percentile(99))));
   }
 
-  static std::string rate(const event::Total& total, const Report& report) {
+  std::string line(const std::string& text) const {
+    return style_.bold(width_ > 0 ? truncate(text, width_) : text) + "\n";
+  }
+
+  static std::string rate(std::uint64_t count, const Report& report) {
     auto seconds = static_cast<double>(report.length_ns()) / ns_per_second;
-    return seconds > 0 ? fmt::format("{:.1f}",
-                                     static_cast<double>(total.count) / seconds)
-                       : "0.0";
+    return seconds > 0
+               ? fmt::format("{:.1f}", static_cast<double>(count) / seconds)
+               : "0.0";
   }
 
   std::string part(std::string_view heading, const char* title,
@@ -76,7 +83,7 @@ class SummaryView : public View {
                          {title, Align::left, true}});
     for (const auto& [key, total] : sorted(tally)) {
       if (table.rows() == setup_.options.common.rows.value_or(10)) break;
-      table.add_row({format_count(total->count), rate(*total, report),
+      table.add_row({format_count(total->count), rate(total->count, report),
                      format_count(total->failed), percentile(*total, 50),
                      percentile(*total, 90), percentile(*total, 99),
                      std::string(key)});
@@ -97,7 +104,8 @@ class SummaryView : public View {
 
   static std::string percentile(const event::Total& total, double share) {
     const auto& lives = total.durations_ns;
-    return lives.count() == 0 ? "-" : format_duration(lives.percentile(share));
+    return lives.count() == 0 ? "-"
+                              : format_duration_word(lives.percentile(share));
   }
 
   const Setup& setup_;

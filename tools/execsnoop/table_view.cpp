@@ -4,11 +4,11 @@
 
 #include <algorithm>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "command_line.h"
+#include "event/time_columns.h"
 #include "output/live_table.h"
 #include "report.h"
 
@@ -29,10 +29,7 @@ std::string without_blank(std::string text) {
 }
 
 std::vector<LiveColumn> columns_for(const Options& options) {
-  std::vector<LiveColumn> columns;
-  const auto& common = options.common;
-  if (common.wall_clock) columns.push_back({"TIME", 12});
-  if (common.since_start) columns.push_back({"SECONDS", 9, Align::right});
+  auto columns = event::time_columns(options.common);
   columns.push_back({"PID", 7, Align::right});
   columns.push_back({"PPID", 7, Align::right});
   if (options.lifetime) {
@@ -62,7 +59,8 @@ class TableView : public View {
 
   std::string row(const Exec& exec) override {
     const auto& options = setup_.options;
-    auto cells = time_cells(exec);
+    auto cells = event::time_cells(options.common, setup_,
+                                   setup_.since_start(exec.time_ns));
     cells.push_back(std::to_string(exec.pid));
     cells.push_back(std::to_string(exec.parent));
     auto own = options.lifetime ? life_cells(exec) : exec_cells(exec);
@@ -84,21 +82,6 @@ class TableView : public View {
   }
 
  private:
-  std::vector<std::string> time_cells(const Exec& exec) const {
-    const auto& common = setup_.options.common;
-    auto since = setup_.since_start(exec.time_ns);
-    std::vector<std::string> cells;
-    if (common.wall_clock) {
-      cells.push_back(format_time_of_day(
-          setup_.origin.start_realtime_ns + since, common.utc));
-    }
-    if (common.since_start) {
-      cells.push_back(fmt::format("{}.{:06}", since / ns_per_second,
-                                  since % ns_per_second / 1000));
-    }
-    return cells;
-  }
-
   static std::vector<std::string> exec_cells(const Exec& exec) {
     return {std::to_string(exec.uid),
             exec.error == 0 ? "0" : error_name(exec.error),

@@ -66,6 +66,16 @@ bool is_ipv4(const Address& address) {
   return std::equal(mapped.begin(), mapped.end(), address.begin());
 }
 
+bool is_local(const Address& address) {
+  if (is_ipv4(address)) {
+    bool link_local = address[12] == 169 && address[13] == 254;
+    return address[12] == 127 || link_local;
+  }
+  bool link_local = address[0] == 0xfe && (address[1] & 0xc0) == 0x80;
+  return address == Address{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}} ||
+         link_local;
+}
+
 std::string address_text(const Address& address) {
   if (is_ipv4(address)) {
     return fmt::format("{}.{}.{}.{}", address[12], address[13], address[14],
@@ -78,15 +88,27 @@ std::string address_text(const Address& address) {
 
 std::string endpoint_text(const Endpoint& endpoint) {
   auto address = address_text(endpoint.address);
-  return is_ipv4(endpoint.address)
-             ? fmt::format("{}:{}", address, endpoint.port)
-             : fmt::format("[{}]:{}", address, endpoint.port);
+  if (is_ipv4(endpoint.address)) {
+    return fmt::format("{}:{}", address, endpoint.port);
+  }
+  if (endpoint.scope != 0) address += fmt::format("%{}", endpoint.scope);
+  return fmt::format("[{}]:{}", address, endpoint.port);
 }
 
-std::string destination(const Connect& connect) {
+std::string remote_text(const Connect& connect) {
   if (!connect.remote) return "?";
   if (!connect.name) return endpoint_text(*connect.remote);
   return fmt::format("{}:{}", *connect.name, connect.remote->port);
+}
+
+std::string destination(const Connect& connect) {
+  auto text = remote_text(connect);
+  if (!connect.remote) return text;
+  if (connect.name && !connect.own_name) {
+    text += fmt::format(" [{}]", address_text(connect.remote->address));
+  }
+  if (connect.elsewhere) text += fmt::format(" [netns {}]", connect.netns);
+  return text;
 }
 
 }  // namespace sightline::tcpconnect

@@ -22,6 +22,9 @@ using Address = std::array<std::uint8_t, 16>;
 struct Endpoint {
   Address address = {};
   std::uint16_t port = 0;  // 0: none
+  // Index of the interface that a link-local address belongs to (RFC 4007, 11);
+  // 0 for all others.
+  std::uint32_t scope = 0;
 
   bool operator==(const Endpoint&) const = default;
 };
@@ -49,8 +52,9 @@ struct Connect {
   std::uint32_t parent = 0;
   uid_t uid = 0;
   std::uint64_t cgroup = 0;
-  std::uint32_t netns = 0;  // inode
-  std::string comm = {};    // of the thread
+  std::uint32_t netns = 0;      // inode
+  std::uint32_t interface = 0;  // index of what the socket is bound to, or 0
+  std::string comm = {};        // of the thread
   std::string parent_comm = {};
   Outcome outcome = Outcome::unknown;
   int error = 0;  // errno, 0 where there is none
@@ -69,9 +73,14 @@ struct Connect {
   bool syn_data = false;   // ... and data
   bool mptcp = false;      // the SYN asks for it
   std::vector<event::Ancestor> ancestors = {};  // parent first
+  bool parents_lost = false;  // their record was announced and never came
   // What the program called the remote address, where that is known.
   std::optional<std::string> name = {};
   std::string_view name_source = {};  // how: docs/schema.md has the words
+  bool own_name = false;              // the process itself looked it up
+  // The address means another host in each network namespace, and this one is
+  // not the tool's own.
+  bool elsewhere = false;
 };
 
 // `ok`, `refused`, …
@@ -85,12 +94,22 @@ Outcome outcome_of(int error);
 
 bool is_ipv4(const Address& address);
 
+// Loopback and link-local addresses (RFC 6890) are those of other hosts in each
+// network namespace.
+bool is_local(const Address& address);
+
 // `10.0.0.1`, `2001:db8::1`.
 std::string address_text(const Address& address);
-// `10.0.0.1:443`, `[2001:db8::1]:443`.
+// `10.0.0.1:443`, `[2001:db8::1]:443`, `[fe80::1%2]:443`.
 std::string endpoint_text(const Endpoint& endpoint);
-// The remote endpoint, by its name where there is one; or what is known
-// instead.
+// The remote endpoint, by its name where there is one: `db.example:80`; or what
+// is known instead.
+std::string remote_text(const Connect& connect);
+// What attempts are counted by: remote_text(), and behind it what tells apart
+// whatever a stranger may have given one name: `db.example:80 [10.0.0.1]`. What
+// the process looked up itself goes by the name alone, wherever it leads. Local
+// addresses of another network namespace have its number, as lsns(8) shows it:
+// `127.0.0.1:80 [netns 4026532281]`.
 std::string destination(const Connect& connect);
 
 }  // namespace sightline::tcpconnect

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
+#include <utility>
 
 #include "event/record.h"
 
@@ -14,10 +16,18 @@ namespace {
 using event::name_of;
 using event::record_at;
 
-Endpoint endpoint_of(const __u8 (&address)[CONNECT_ADDRESS_SIZE],
+// fe80::/10, RFC 4291, 2.5.6.
+bool is_link_local(const Address& address) {
+  return address[0] == 0xfe && (address[1] & 0xc0) == 0x80;
+}
+
+// A socket that goes to a link-local address is bound to an interface.
+Endpoint endpoint_of(const connect_record& record,
+                     const __u8 (&address)[CONNECT_ADDRESS_SIZE],
                      std::uint16_t port) {
   Endpoint endpoint{.port = port};
   std::memcpy(endpoint.address.data(), address, endpoint.address.size());
+  if (is_link_local(endpoint.address)) endpoint.scope = record.interface;
   return endpoint;
 }
 
@@ -37,21 +47,22 @@ void take_process(Connect& connect, const connect_record& record) {
   connect.uid = record.uid;
   connect.cgroup = record.cgroup;
   connect.netns = record.netns;
+  connect.interface = record.interface;
   connect.comm = name_of(record.comm);
   connect.parent_comm = name_of(record.parent_comm);
 }
 
 void take_addresses(Connect& connect, const connect_record& record) {
   connect.family = record.family;
-  connect.local = endpoint_of(record.local, record.local_port);
+  connect.local = endpoint_of(record, record.local, record.local_port);
   connect.asked_family = record.asked_family;
   if ((record.flags & CONNECT_NO_REMOTE) == 0) {
-    connect.remote = endpoint_of(record.remote, record.remote_port);
+    connect.remote = endpoint_of(record, record.remote, record.remote_port);
   }
   bool internet =
       record.asked_family == AF_INET || record.asked_family == AF_INET6;
   if ((record.flags & CONNECT_REWRITTEN) != 0 && internet) {
-    connect.asked = endpoint_of(record.asked, record.asked_port);
+    connect.asked = endpoint_of(record, record.asked, record.asked_port);
   }
 }
 
@@ -72,16 +83,29 @@ Connect connect_of(const connect_record& record) {
   return connect;
 }
 
-void take_ancestors(Connect& connect, const event::Pieces& pieces) {
-  for (const auto& piece : pieces.rest) {
-    auto ancestry = record_at<connect_ancestry>(piece);
-    if (!ancestry) continue;
-    auto count =
-        std::min<std::uint64_t>(ancestry->count, std::size(ancestry->parents));
-    for (const auto& parent : std::span(ancestry->parents).first(count)) {
-      connect.ancestors.push_back({parent.pid, name_of(parent.comm)});
-    }
+void take_ancestors(Connect& connect, const connect_ancestry& ancestry) {
+  auto count =
+      std::min<std::uint64_t>(ancestry.count, std::size(ancestry.parents));
+  for (const auto& parent : std::span(ancestry.parents).first(count)) {
+    connect.ancestors.push_back({parent.pid, name_of(parent.comm)});
   }
+}
+
+Connect open_one(const connect_record& record, std::uint64_t now_ns) {
+  auto connect = connect_of(record);
+  if (record.state == CONNECT_PENDING) {
+    connect.outcome = Outcome::pending;
+    connect.latency_ns =
+        now_ns - std::min<std::uint64_t>(now_ns, connect.time_ns);
+  }
+  return connect;
+}
+
+// Which event a record belongs to.
+using EventId = std::pair<std::uint64_t, std::uint32_t>;
+
+EventId id_of(const event_header& header) {
+  return {header.time_ns, header.tid};
 }
 
 }  // namespace
@@ -90,18 +114,29 @@ std::optional<Connect> decode(const event::Pieces& pieces) {
   auto record = record_at<connect_record>(pieces.first);
   if (!record || record->header.type != CONNECT_ATTEMPT) return std::nullopt;
   auto connect = connect_of(*record);
-  take_ancestors(connect, pieces);
+  for (const auto& piece : pieces.rest) {
+    auto ancestry = record_at<connect_ancestry>(piece);
+    if (ancestry) take_ancestors(connect, *ancestry);
+  }
+  connect.parents_lost = !pieces.whole;
   return connect;
 }
 
-Connect decode_open(const connect_record& record, std::uint64_t now_ns) {
-  auto connect = connect_of(record);
-  if (record.state == CONNECT_PENDING) {
-    connect.outcome = Outcome::pending;
-    connect.latency_ns =
-        now_ns - std::min<std::uint64_t>(now_ns, connect.time_ns);
+std::vector<Connect> decode_open(std::span<const connect_record> attempts,
+                                 std::span<const connect_ancestry> ancestries,
+                                 std::uint64_t now_ns) {
+  std::map<EventId, const connect_ancestry*> parents;
+  for (const auto& ancestry : ancestries) {
+    parents.emplace(id_of(ancestry.header), &ancestry);
   }
-  return connect;
+  std::vector<Connect> connects;
+  for (const auto& record : attempts) {
+    auto& connect = connects.emplace_back(open_one(record, now_ns));
+    auto found = parents.find(id_of(record.header));
+    if (found != parents.end()) take_ancestors(connect, *found->second);
+  }
+  std::ranges::stable_sort(connects, {}, &Connect::time_ns);
+  return connects;
 }
 
 }  // namespace sightline::tcpconnect

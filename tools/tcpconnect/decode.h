@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "connect.h"
 #include "event/assembler.h"
@@ -14,8 +16,11 @@ namespace sightline::tcpconnect {
 // Nothing for what is not a record of ours, whatever the bytes are.
 std::optional<Connect> decode(const event::Pieces& pieces);
 
-// An entry of the table of attempts at the end of the measurement, which is
-// `now_ns`.
-Connect decode_open(const connect_record& record, std::uint64_t now_ns);
+// Entries of the table of attempts, with those of the table of their parents,
+// as they are at `now_ns`: `pending`, or `unknown` where the end was missed.
+// The oldest first.
+std::vector<Connect> decode_open(std::span<const connect_record> attempts,
+                                 std::span<const connect_ancestry> ancestries,
+                                 std::uint64_t now_ns);
 
 }  // namespace sightline::tcpconnect

@@ -53,9 +53,15 @@ void put_outcome(JsonLine& record, const Connect& connect) {
 }
 
 std::string why_no_remote(const Connect& connect) {
-  return connect.asked_family == 0
-             ? "it could not be read"
-             : "of address family " + std::to_string(connect.asked_family);
+  switch (connect.asked_family) {
+    case 0:
+      return "it could not be read";
+    case AF_INET:
+    case AF_INET6:
+      return "too short, or part of it could not be read";
+    default:
+      return "of address family " + std::to_string(connect.asked_family);
+  }
 }
 
 void put_remote(JsonLine& record, const Connect& connect) {
@@ -109,6 +115,11 @@ void put_socket(JsonLine& record, const Connect& connect) {
   record.boolean("v4_mapped", connect.family == AF_INET6 && connect.remote &&
                                   is_ipv4(connect.remote->address));
   record.hex("netns", connect.netns);
+  if (connect.interface != 0) {
+    record.number("interface_index", connect.interface);
+  } else {
+    record.absent("interface_index", "not bound to one");
+  }
   record.boolean("fast_open", connect.fast_open);
   record.boolean("syn_data", connect.syn_data);
   record.boolean("mptcp", connect.mptcp);
@@ -122,6 +133,14 @@ Json ancestor_records(const Connect& connect) {
     ancestors.push_back(std::move(record));
   }
   return ancestors;
+}
+
+void put_ancestors(JsonLine& record, const Connect& connect) {
+  if (connect.parents_lost) {
+    record.absent("ancestors", "their record was lost");
+  } else {
+    record.value("ancestors", ancestor_records(connect));
+  }
 }
 
 Json outcome_counts(const Total& total) {
@@ -187,7 +206,7 @@ class JsonView : public View {
     put_outcome(record, connect);
     put_socket(record, connect);
     if (setup_.options.needs_ancestry()) {
-      record.value("ancestors", ancestor_records(connect));
+      put_ancestors(record, connect);
     }
     return record.finish();
   }

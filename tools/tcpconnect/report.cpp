@@ -51,4 +51,9 @@ void FoldedConnects::add(const Connect& connect) {
   counts_.add(line, 1);
 }
 
+std::string attempts_text(const Report& report) {
+  return fmt::format("{} attempt{}", format_count(report.attempts()),
+                     report.attempts() == 1 ? "" : "s");
+}
+
 }  // namespace sightline::tcpconnect

@@ -66,11 +66,26 @@ struct Summary {
   void clear() { *this = Summary(); }
 };
 
+// All since the end of the last interval.
+struct Totals {
+  Counts counts = {};
+  Summary summary = {};        // with --summary or --hist
+  FoldedConnects folded = {};  // with folded output
+};
+
 struct Report : event::Stretch {
   Counts counts = {};
   const Summary* summary = nullptr;  // with --summary or --hist
   const FoldedConnects* folded = nullptr;
+
+  // With those that --failed leaves out.
+  [[nodiscard]] std::uint64_t attempts() const {
+    return counts.all() + ledger[LEDGER_not_failed];
+  }
 };
+
+// `1 attempt`, `337 attempts`.
+std::string attempts_text(const Report& report);
 
 // One output; its text is made of what it is told. A view without a row format
 // gives no text for rows. A view of reports gives all of its document in

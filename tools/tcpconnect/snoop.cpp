@@ -82,7 +82,7 @@ Result<event::Source*> Snoop::load(pid_t command_pid) {
 Status Snoop::open_names() {
   names_ = std::make_unique<dns::Names>(
       SL_TRY(dns::Names::open(options_.common.btf)));
-  note(names_->describe());
+  note_names();
   if (const auto& missing = names_->missing()) {
     cli::say_hint(fmt::format("tcpconnect: some names will not be seen: {}\n",
                               printable(missing->what)));
@@ -90,10 +90,35 @@ Status Snoop::open_names() {
   return {};
 }
 
-// Names wait for their reader in little memory.
+std::vector<int> Snoop::further_fds() const {
+  return names_ ? names_->fds() : std::vector<int>();
+}
+
+Status Snoop::read_further() { return names_->read(); }
+
+// Again when it has changed.
+void Snoop::note_names() {
+  auto text = names_->describe();
+  if (text != names_noted_) note(text);
+  names_noted_ = std::move(text);
+}
+
+// settle() can tell what has failed.
+void Snoop::read_names() {
+  auto status = names_->read();
+  if (!status && names_status_) names_status_ = std::move(status);
+}
+
+// Names wait for their reader in little memory. They are read again before the
+// first event: by then all are there that are older than the portion.
+void Snoop::begin_portion() {
+  names_read_ = false;
+  if (names_) read_names();
+}
+
 Status Snoop::settle() {
   if (!names_) return {};
-  SL_CHECK(names_->read());
+  SL_CHECK(std::exchange(names_status_, {}));
   auto now = monotonic_ns();
   if (now - libraries_sought_ns_ < ns_per_second) return {};
   libraries_sought_ns_ = now;
@@ -101,14 +126,23 @@ Status Snoop::settle() {
 }
 
 void Snoop::name(Connect& connect) {
+  connect.elsewhere = connect.remote && is_local(connect.remote->address) &&
+                      connect.netns != own_netns_;
   if (!names_ || !connect.remote) return;
-  // A failure comes again in settle(), which can tell.
-  if (!std::exchange(names_read_, true)) (void)names_->read();
+  if (!std::exchange(names_read_, true)) read_names();
   dns::Address address{connect.remote->address};
-  auto found = names_->find(connect.pid, address, connect.time_ns);
-  if (!found) return;
+  auto found = names_->find({.pid = connect.pid,
+                             .parent = connect.parent,
+                             .uid = connect.uid,
+                             .cgroup = connect.cgroup},
+                            address, connect.time_ns);
+  // What servers said in our own network is of no other's local addresses.
+  bool foreign =
+      connect.elsewhere && found && found->source == dns::Source::answer;
+  if (!found || foreign) return;
   connect.name = std::move(found->text);
   connect.name_source = dns::to_string(found->source);
+  connect.own_name = found->source == dns::Source::lookup;
 }
 
 void Snoop::begin_outputs() {
@@ -121,23 +155,31 @@ void Snoop::take(const event::Pieces& pieces) {
   if (auto connect = decode(pieces)) judge(*connect);
 }
 
+bool Snoop::has_wanted_name(const Connect& connect) const {
+  const auto& wanted = options_.common.name;
+  return !wanted || wanted->matches(connect.comm);
+}
+
+void Snoop::count(const Connect& connect, Totals& totals) const {
+  auto& counts = totals.counts;
+  ++(connect.outcome == Outcome::ok        ? counts.established
+     : connect.outcome == Outcome::pending ? counts.pending
+                                           : counts.failed);
+  if (outputs_->writes(output::Format::folded)) totals.folded.add(connect);
+  if (options_.only_reports()) totals.summary.add(connect);
+}
+
 // What the kernel half could not leave out.
 void Snoop::judge(Connect& connect) {
-  const auto& common = options_.common;
-  if (common.name && !common.name->matches(connect.comm)) {
+  if (!has_wanted_name(connect)) {
     ++left_out_[LEDGER_not_matching];
     return;
   }
   ++delivered_;
+  if (connect.parents_lost) ++parents_lost_;
   name(connect);
-  ++(connect.outcome == Outcome::ok        ? counts_.established
-     : connect.outcome == Outcome::pending ? counts_.pending
-                                           : counts_.failed);
-  if (outputs_->writes(output::Format::folded)) folded_.add(connect);
-  if (options_.only_reports()) {
-    summary_.add(connect);
-    return;
-  }
+  count(connect, totals_);
+  if (options_.only_reports()) return;
   outputs_->add([&](View& view) { return view.row(connect); });
 }
 
@@ -146,10 +188,14 @@ void Snoop::count_left_out(bpf::Ledger& ledger) const {
        {LEDGER_not_matching, LEDGER_other_latency, LEDGER_exit_missing}) {
     ledger[index] += left_out_[index];
   }
+  // Where a record of parents was announced and did not come; the kernel half
+  // counts those that it could not keep.
+  ledger[LEDGER_parents_lost] += parents_lost_;
   if (!names_) return;
   if (auto losses = names_->losses()) {
     ledger[LEDGER_lookups_lost] = losses->lookups;
     ledger[LEDGER_answers_lost] = losses->answers;
+    ledger[LEDGER_answers_unasked] = losses->unasked;
   }
 }
 
@@ -158,21 +204,29 @@ Result<std::uint64_t> Snoop::pending() {
 }
 
 Status Snoop::end_pending() {
-  auto now = monotonic_ns();
-  for (const auto& record : SL_TRY(tracing_->open_attempts())) {
-    auto connect = decode_open(record, now);
-    end_attempt(connect);
-  }
+  if (names_) note_names();
+  auto open = SL_TRY(open_attempts());
+  for (auto& connect : open) end_attempt(connect);
   return {};
+}
+
+Result<std::vector<Connect>> Snoop::open_attempts() const {
+  auto ancestries = SL_TRY(tracing_->open_ancestries());
+  auto attempts = SL_TRY(tracing_->open_attempts());
+  return decode_open(attempts, ancestries, monotonic_ns());
 }
 
 // How long one that is pending will take nobody knows, but not less than its
 // age.
-void Snoop::end_attempt(Connect& connect) {
+bool Snoop::has_wanted_age(const Connect& connect) const {
   const auto& common = options_.common;
   auto age = connect.latency_ns.value_or(0);
-  if (age < common.min_ns.value_or(0) ||
-      age > common.max_ns.value_or(UINT64_MAX)) {
+  return age >= common.min_ns.value_or(0) &&
+         age <= common.max_ns.value_or(UINT64_MAX);
+}
+
+void Snoop::end_attempt(Connect& connect) {
+  if (!has_wanted_age(connect)) {
     ++left_out_[LEDGER_other_latency];
     return;
   }
@@ -180,16 +234,30 @@ void Snoop::end_attempt(Connect& connect) {
   judge(connect);
 }
 
-Status Snoop::show(const event::Stretch& stretch) {
-  const auto* summary = options_.only_reports() ? &summary_ : nullptr;
-  Report report{stretch, counts_, summary, &folded_};
-  auto shown = outputs_->show(report);
-  if (stretch.kind == event::ReportKind::interval) {
-    counts_ = {};
-    summary_.clear();
-    folded_.clear();
+// What hangs is to be seen while it does: an attempt that is pending at the end
+// of an interval is in it, and in the next one again.
+Status Snoop::count_pending(Totals& totals) {
+  auto open = SL_TRY(open_attempts());
+  for (auto& connect : open) {
+    if (connect.outcome != Outcome::pending || !has_wanted_age(connect) ||
+        !has_wanted_name(connect)) {
+      continue;
+    }
+    name(connect);
+    count(connect, totals);
   }
-  return shown;
+  return {};
+}
+
+Status Snoop::show(const event::Stretch& stretch) {
+  auto totals = totals_;
+  if (stretch.kind != event::ReportKind::final) {
+    SL_CHECK(count_pending(totals));
+  }
+  const auto* summary = options_.only_reports() ? &totals.summary : nullptr;
+  Report report{stretch, totals.counts, summary, &totals.folded};
+  if (stretch.kind == event::ReportKind::interval) totals_ = {};
+  return outputs_->show(report);
 }
 
 }  // namespace sightline::tcpconnect

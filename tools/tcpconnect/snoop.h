@@ -6,10 +6,13 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "dns/names.h"
 #include "event/run.h"
 #include "options.h"
+#include "process/proc.h"
 #include "report.h"
 #include "tracing.h"
 
@@ -28,8 +31,10 @@ class Snoop : public event::Run {
   Result<event::OutputSet*> open_outputs() override;
   Result<event::Source*> load(pid_t command_pid) override;
   void begin_outputs() override;
-  void begin_portion() override { names_read_ = false; }
+  void begin_portion() override;
   void take(const event::Pieces& pieces) override;
+  [[nodiscard]] std::vector<int> further_fds() const override;
+  Status read_further() override;
   Status settle() override;
   void count_left_out(bpf::Ledger& ledger) const override;
   [[nodiscard]] std::uint64_t delivered() const override { return delivered_; }
@@ -38,22 +43,31 @@ class Snoop : public event::Run {
   Status show(const event::Stretch& stretch) override;
 
   Status open_names();
+  void note_names();
+  void read_names();
   void name(Connect& connect);
+  [[nodiscard]] bool has_wanted_name(const Connect& connect) const;
+  [[nodiscard]] bool has_wanted_age(const Connect& connect) const;
+  void count(const Connect& connect, Totals& totals) const;
   void judge(Connect& connect);
   void end_attempt(Connect& connect);
+  [[nodiscard]] Result<std::vector<Connect>> open_attempts() const;
+  Status count_pending(Totals& totals);
 
   const Options& options_;
   Setup setup_;
   std::optional<Tracing> tracing_;
   std::optional<event::Outputs<View>> outputs_;
+  std::uint32_t own_netns_ = process::own_network_namespace();
   std::unique_ptr<dns::Names> names_;
   bool names_read_ = false;  // those that are older than this portion
+  std::string names_noted_;
+  Status names_status_;  // of the first reading that failed
   std::uint64_t libraries_sought_ns_ = 0;
-  Summary summary_;
-  FoldedConnects folded_;
-  Counts counts_;  // since the end of the last interval
+  Totals totals_;
   // Since the start.
   std::uint64_t delivered_ = 0;
+  std::uint64_t parents_lost_ = 0;  // of these
   bpf::Ledger left_out_;
 };
 

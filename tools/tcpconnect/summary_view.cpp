@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "base/units.h"
+#include "event/time_columns.h"
 #include "output/bars.h"
 #include "output/table.h"
 #include "report.h"
@@ -68,14 +69,15 @@ class SummaryView : public View {
   std::string headline(const Report& report) const {
     const auto& all = report.summary->all;
     auto seconds = static_cast<double>(report.length_ns()) / ns_per_second;
-    auto rate = seconds > 0 ? static_cast<double>(all.count) / seconds : 0;
-    auto line = fmt::format("{}: {} attempt{} ({:.1f}/s), {} failed",
-                            format_duration(report.length_ns()),
-                            format_count(all.count), all.count == 1 ? "" : "s",
-                            rate, format_count(all.failed()));
-    if (report.counts.pending > 0) {
-      line += fmt::format(", {} pending", format_count(report.counts.pending));
-    }
+    auto pending = report.counts.pending;
+    auto ended = static_cast<double>(report.attempts() - pending);
+    auto line =
+        event::time_prefix(setup_.options.common, setup_, report.to_ns) +
+        fmt::format("{}: {} ({:.1f}/s), {} failed",
+                    format_duration(report.length_ns()), attempts_text(report),
+                    seconds > 0 ? ended / seconds : 0,
+                    format_count(all.failed()));
+    if (pending > 0) line += fmt::format(", {} pending", format_count(pending));
     return style_.bold(width_ > 0 ? truncate(line, width_) : line) + "\n";
   }
 

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
-#include "base/clock.h"
 #include "base/text.h"
 #include "base/units.h"
+#include "event/time_columns.h"
 #include "output/live_table.h"
 #include "report.h"
 
@@ -20,10 +20,7 @@ using output::LiveColumn;
 constexpr std::size_t short_name = 10;
 
 std::vector<LiveColumn> columns_for(const Options& options, bool wide) {
-  std::vector<LiveColumn> columns;
-  const auto& common = options.common;
-  if (common.wall_clock) columns.push_back({"TIME", 12});
-  if (common.since_start) columns.push_back({"SECONDS", 9, Align::right});
+  auto columns = event::time_columns(options.common);
   columns.push_back({"PID", 7, Align::right});
   columns.push_back({"COMM", wide ? 15 : short_name});
   columns.push_back({"OUTCOME", 11});
@@ -48,10 +45,10 @@ std::string one_word(std::string text) {
 }
 
 std::string local_cell(const Connect& connect) {
+  if (connect.local.port != 0) return endpoint_text(connect.local);
   auto address = address_text(connect.local.address);
-  return connect.local.port != 0          ? endpoint_text(connect.local)
-         : is_ipv4(connect.local.address) ? address + ":-"
-                                          : fmt::format("[{}]:-", address);
+  return is_ipv4(connect.local.address) ? address + ":-"
+                                        : fmt::format("[{}]:-", address);
 }
 
 // Behind the remote endpoint, in brackets: what is not as it is mostly.
@@ -90,7 +87,8 @@ class TableView : public View {
   std::string begin() override { return table_.title(style_); }
 
   std::string row(const Connect& connect) override {
-    auto cells = time_cells(connect);
+    auto cells = event::time_cells(setup_.options.common, setup_,
+                                   setup_.since_start(connect.time_ns));
     bool known = connect.start_seen;
     cells.push_back(known ? std::to_string(connect.pid) : "-");
     auto name = one_word(printable(connect.comm));
@@ -106,33 +104,17 @@ class TableView : public View {
 
   std::string report(const Report& report) override {
     auto text = fmt::format(
-        "{}: {} attempt{}, {} failed, {} pending; lost: {}; partial: {}",
-        format_duration(report.length_ns()), format_count(report.counts.all()),
-        report.counts.all() == 1 ? "" : "s", format_count(report.counts.failed),
-        format_count(report.counts.pending),
+        "{}: {}, {} failed, {} pending; lost: {}; partial: {}",
+        format_duration(report.length_ns()), attempts_text(report),
+        format_count(report.counts.failed), format_count(report.counts.pending),
         bpf::describe(report.ledger, bpf::LossClass::lost),
         bpf::describe(report.ledger, bpf::LossClass::partial));
     return event::closing(text, width_);
   }
 
  private:
-  std::vector<std::string> time_cells(const Connect& connect) const {
-    const auto& common = setup_.options.common;
-    auto since = setup_.since_start(connect.time_ns);
-    std::vector<std::string> cells;
-    if (common.wall_clock) {
-      cells.push_back(format_time_of_day(
-          setup_.origin.start_realtime_ns + since, common.utc));
-    }
-    if (common.since_start) {
-      cells.push_back(fmt::format("{}.{:06}", since / ns_per_second,
-                                  since % ns_per_second / 1000));
-    }
-    return cells;
-  }
-
   std::string remote_cell(const Connect& connect) const {
-    auto text = destination(connect);
+    auto text = remote_text(connect);
     bool ancestry = setup_.options.ancestry && connect.start_seen;
     for (const auto& remark : remarks(connect, ancestry)) {
       text += fmt::format(" [{}]", remark);

@@ -137,29 +137,40 @@ int Tracing::ring() const { return bpf::fd_of(skeleton_->maps.events); }
 Result<bpf::Ledger> Tracing::ledger() const {
   auto ledger =
       bpf::sum(SL_TRY(bpf::read_ledgers(bpf::fd_of(skeleton_->maps.ledger))));
-  ledger[LEDGER_target_table_full] += bpf::forks_missed(*skeleton_);
-  // Of a program on the way of many calls nobody knows which one it missed.
   const auto& programs = skeleton_->progs;
-  for (const auto* program :
-       {programs.on_return, programs.after_connect,
-        programs.after_compat_connect, programs.after_compat_socketcall,
-        programs.after_connect_file, programs.after_fast_open}) {
-    if (bpf::fd_of(program) < 0) continue;
-    ledger[LEDGER_failures_missed] += bpf::recursion_misses(*program);
-  }
+  ledger[LEDGER_target_table_full] += bpf::forks_missed(*skeleton_);
+  // A change of state is lost when both have missed it. It may have been one
+  // that is of no interest.
+  ledger[LEDGER_recursion] +=
+      std::min(bpf::recursion_misses(*programs.on_state),
+               bpf::recursion_misses(*programs.on_state_again));
+  ledger[LEDGER_failures_missed] += failures_missed();
+  ledger[LEDGER_attempts_unfollowed] += static_cast<std::uint64_t>(
+      std::max<std::int64_t>(0, skeleton_->bss->unfollowed));
   return ledger;
 }
 
-Result<std::vector<connect_record>> Tracing::open_attempts() const {
-  std::vector<connect_record> open;
-  for (const auto& record :
-       SL_TRY(bpf::read_all<connect_record>(skeleton_->maps.attempts))) {
-    if (record.state != CONNECT_REPORTED) open.push_back(record);
+// Of a program on the way of many calls nobody knows which one it missed.
+std::uint64_t Tracing::failures_missed() const {
+  const auto& programs = skeleton_->progs;
+  std::uint64_t missed = 0;
+  for (const auto* program :
+       {programs.on_return, programs.after_connect,
+        programs.after_compat_connect, programs.after_compat_socketcall,
+        programs.after_connect_file, programs.after_fast_open,
+        programs.on_destroy}) {
+    if (bpf::fd_of(program) >= 0) missed += bpf::recursion_misses(*program);
   }
-  std::ranges::sort(open, {}, [](const connect_record& record) {
-    return record.header.time_ns;
-  });
-  return open;
+  return missed;
+}
+
+Result<std::vector<connect_record>> Tracing::open_attempts() const {
+  return bpf::read_all<connect_record>(skeleton_->maps.attempts);
+}
+
+Result<std::vector<connect_ancestry>> Tracing::open_ancestries() const {
+  if (!skeleton_->rodata->want_ancestry) return std::vector<connect_ancestry>();
+  return bpf::read_all<connect_ancestry>(skeleton_->maps.ancestries);
 }
 
 void Tracing::forget(int pid) {

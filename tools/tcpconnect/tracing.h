@@ -41,6 +41,9 @@ class Tracing : public event::Source {
 
   // Attempts that have not been reported. Fails with errno.
   [[nodiscard]] Result<std::vector<connect_record>> open_attempts() const;
+  // Their parents, by the same header; none where they are not wanted. Fails
+  // with errno.
+  [[nodiscard]] Result<std::vector<connect_ancestry>> open_ancestries() const;
 
   // How failures that the socket does not show are seen, for -v.
   [[nodiscard]] std::string_view failures() const;
@@ -50,6 +53,7 @@ class Tracing : public event::Source {
   void choose_failures(const Options& options);
   void configure(const Options& options);
   Status fill(const Options& options);
+  [[nodiscard]] std::uint64_t failures_missed() const;
   Status attach(const bpf_program* program);
 
   struct SkeletonCloser {

@@ -88,10 +88,48 @@ check_sees_calls_that_fail_at_once() {
          | length) == 1'
 }
 
+# Its holder outlives the command, and so the measurement.
+check_shows_what_is_pending() {
+  rm -f hold
+  : >made
+  mkfifo hold
+  watch -a -- sh -c 'connects unanswered <>hold >made &
+    until [ "$(wc -l <made)" = 2 ]; do :; done'
+  echo >hold
+  holds 'map(.outcome) == ["ok", "pending"]
+    and (.[1] | .comm == "connects" and .latency_ns > 0 and .errno == null
+                and .ancestors[0].comm == "sh")
+    and .[0].remote_port == .[1].remote_port'
+}
+
 # Also by a kernel that preempts BPF programs (7.2).
 check_follows_a_storm() {
   watch -- connects storm 500 2
   holds 'length == 1000 and all(.outcome == "ok")'
+}
+
+# Of a name server's answers those that somebody asked for. A host's own server
+# may have the port: in a network of our own nobody does.
+check_shows_the_names_that_were_answered() {
+  unshare -n sh -c 'ip link set lo up && exec "$@"' - \
+    tcpconnect -q --dns -j -o out.json -- sh -c \
+    'answered db.example 127.0.0.2; answered evil.example 127.0.0.3 unasked
+     answered 127.0.0.9 127.0.0.4'
+  cat out.json
+  jq -e -s 'map(select(.type == "event" and .remote_port == 9))
+    | map([.remote_address, .remote_name, .remote_name_source])
+    == [["127.0.0.2", "db.example", "answer"], ["127.0.0.3", null, null],
+        ["127.0.0.4", null, null]]' out.json
+  jq -e 'select(.type == "end") | .ledger
+    | .answers_unasked == 1 and .answers_lost == 0' out.json
+}
+
+# A kernel whose uretprobes end processes is not asked to have any.
+check_watches_lookups_where_that_does_no_harm() {
+  tcpconnect -v --dns -d 10ms >said 2>&1
+  cat said
+  grep -q 'names: getaddrinfo() of [1-9].* C libraries; answers from port 53' said ||
+    grep -q 'uretprobes of this kernel end processes' said
 }
 
 check_folds_the_ancestry() {

@@ -19,6 +19,17 @@ TEST(MonotonicClock, IsTheOneThatBpfStampsWith) {
   EXPECT_LE(middle, after);
 }
 
+// time_namespaces(7).
+TEST(ClockOffset, IsThatOfItsClock) {
+  constexpr std::string_view text =
+      "monotonic           2         5\nboottime        -604800 900000000\n";
+  EXPECT_EQ(parse_clock_offset(text, "monotonic"), 2'000'000'005);
+  EXPECT_EQ(parse_clock_offset(text, "boottime"), -604'799'100'000'000);
+  EXPECT_EQ(parse_clock_offset(text, "realtime"), 0);
+  EXPECT_EQ(parse_clock_offset("", "monotonic"), 0);
+  EXPECT_EQ(parse_clock_offset("monotonic x", "monotonic"), 0);
+}
+
 TEST(RealtimeClock, CountsFrom1970) {
   auto before = static_cast<std::uint64_t>(std::time(nullptr));
   auto seconds = realtime_ns() / 1'000'000'000;

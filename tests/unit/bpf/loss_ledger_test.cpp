@@ -44,7 +44,9 @@ TEST(Ledger, TotalsByClassMeetNowhereAndLeaveNothingOut) {
                       1ULL << LEDGER_recursion | 1ULL << LEDGER_unaccounted |
                       1ULL << LEDGER_event_ring_full |
                       1ULL << LEDGER_scratch_full |
-                      1ULL << LEDGER_attempts_full | 1ULL << LEDGER_waits_full |
+                      1ULL << LEDGER_attempts_full |
+                      1ULL << LEDGER_attempts_unfollowed |
+                      1ULL << LEDGER_waits_full |
                       1ULL << LEDGER_thread_unknown);
   EXPECT_EQ(flow + filtered + lost + partial, (1ULL << LEDGER_COUNT) - 1);
 }

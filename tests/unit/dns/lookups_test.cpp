@@ -22,6 +22,8 @@ lookup_record record_of(const std::string& name) {
   record.header = {
       .time_ns = 5, .tid = 8, .type = LOOKUP_DONE, .more = 0, .rest = 0};
   record.pid = 7;
+  record.uid = 1000;
+  record.cgroup = 99;
   record.count = 2;
   std::memcpy(record.name, name.data(),
               std::min(name.size(), sizeof(record.name)));
@@ -42,22 +44,30 @@ TEST(DecodeLookup, TellsWhoAskedForWhatAndGotWhat) {
   auto lookup = decode_lookup(sent(record_of("db.example")));
   ASSERT_TRUE(lookup);
   EXPECT_EQ(lookup->time_ns, 5U);
-  EXPECT_EQ(lookup->pid, 7U);
+  EXPECT_EQ(lookup->who.pid, 7U);
+  EXPECT_EQ(lookup->who.uid, 1000U);
+  EXPECT_EQ(lookup->who.cgroup, 99U);
   EXPECT_EQ(lookup->name, "db.example");
   EXPECT_EQ(lookup->addresses, (std::vector{*parse_address("10.1.2.3"),
                                             *parse_address("2001::1")}));
 }
 
 TEST(DecodeLookup, WhatIsNoNameIsLeftOut) {
-  for (const auto* name : {"", "10.1.2.3", "::1"}) {
+  for (const auto* name :
+       {"", "10.1.2.3", "::1", "127.1", "0x7f000001", "fe80::1%lo",
+        "db [refused]", "db\n", "a\x1b[31m", "a:80"}) {
     EXPECT_FALSE(decode_lookup(sent(record_of(name)))) << name;
   }
 }
 
-TEST(DecodeLookup, ANameWithoutAnEndHasOne) {
-  auto lookup = decode_lookup(sent(record_of(std::string(4096, 'a'))));
-  ASSERT_TRUE(lookup);
-  EXPECT_EQ(lookup->name.size(), std::size_t{LOOKUP_NAME_SIZE});
+TEST(DecodeLookup, ANameIsAsLongAsItMayBe) {
+  auto size = [](std::size_t length) {
+    auto lookup = decode_lookup(sent(record_of(std::string(length, 'a'))));
+    return lookup ? lookup->name.size() : 0;
+  };
+  EXPECT_EQ(size(253), 253U);
+  EXPECT_EQ(size(254), 0U);
+  EXPECT_EQ(size(4096), 0U);  // one without an end
 }
 
 TEST(DecodeLookup, RecordsThatAreCutOrLieAreNone) {

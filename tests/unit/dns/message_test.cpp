@@ -21,7 +21,7 @@ std::string shown(const Address& address) {
 std::string read(std::string_view message) {
   auto answer = parse_answer(bytes_of(message));
   if (!answer) return "none";
-  auto text = answer->name;
+  auto text = answer->question.name;
   for (const auto& address : answer->addresses) text += ' ' + shown(address);
   return text;
 }
@@ -54,12 +54,39 @@ TEST(Message, LettersAreMadeSmall) {
             "www.example ::ffff:10.1.2.3");
 }
 
-TEST(Message, BytesOfALabelAreData) {
-  auto question =
-      label(std::string("a.b\\c\0 \x1b[31m\xff", 13)) + label("example") + '\0';
-  EXPECT_EQ(answer_to(question),
-            "a\\.b\\\\c\\000\\032\\027[31m\\255.example ::ffff:10.1.2.3");
-  EXPECT_EQ(answer_to(std::string(1, '\0')), ". ::ffff:10.1.2.3");
+TEST(Message, WhatIsNoHostIsNotRead) {
+  for (const auto* text : {"a.b", "a\\b", "a b", "a[b", "\x1b[31m", "a;b",
+                           "a\n", "10", "0x7f", "a:1"}) {
+    EXPECT_EQ(answer_to(label(text) + '\0'), "none") << text;
+    EXPECT_EQ(answer_to(name("www").substr(0, 4) + label(text) + '\0'), "none")
+        << text;
+  }
+  EXPECT_EQ(answer_to(label(std::string("a\0b", 3)) + '\0'), "none");
+  EXPECT_EQ(answer_to(std::string(1, '\0')), "none");
+  EXPECT_EQ(answer_to(name("10.6.6.6")), "none");
+  EXPECT_EQ(answer_to(name("_sip._tcp.x")), "_sip._tcp.x ::ffff:10.1.2.3");
+}
+
+TEST(Message, BytesThatAreNotAsciiAreShownAsNumbers) {
+  EXPECT_EQ(answer_to(label("b\xc3\xbc\xff") + label("x") + '\0'),
+            "b\\195\\188\\255.x ::ffff:10.1.2.3");
+}
+
+TEST(Message, AQuestionIsKnownByItsNumberTypeAndName) {
+  Header asks{.flags = 0x0100, .answers = 0};
+  Question wanted{.id = 0x1234, .type = type_a, .name = "db.example"};
+  auto question = message(asks, name("DB.Example"), "");
+  EXPECT_EQ(parse_question(bytes_of(question)), wanted);
+  EXPECT_FALSE(parse_answer(bytes_of(question)));
+  auto answer = message({}, name("db.EXAMPLE"),
+                        record(pointer(question_at), type_a, one_address));
+  EXPECT_FALSE(parse_question(bytes_of(answer)));
+  EXPECT_EQ(parse_answer(bytes_of(answer))->question, wanted);
+  for (std::size_t size = 0; size < question.size(); ++size) {
+    EXPECT_FALSE(parse_question(bytes_of(question).first(size))) << size;
+  }
+  asks.questions = 2;
+  EXPECT_FALSE(parse_question(bytes_of(message(asks, name("x"), ""))));
 }
 
 TEST(Message, AliasesLeadToTheQuestionInWhateverOrder) {
@@ -87,9 +114,10 @@ TEST(Message, AddressesOfOtherNamesAreNoAnswer) {
                          record(name("b.example"), type_a, one_address))),
             "none");
   // A dot in a label is not one between two.
-  EXPECT_EQ(read(message({}, label("a.example") + '\0',
-                         record(name("a.example"), type_a, one_address))),
-            "none");
+  EXPECT_EQ(
+      read(message({}, name("a.example"),
+                   record(label("a.example") + '\0', type_a, one_address))),
+      "none");
 }
 
 TEST(Message, AliasesInACircleEnd) {

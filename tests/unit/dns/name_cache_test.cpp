@@ -18,18 +18,25 @@ Address address(std::uint32_t number) {
 
 class NameCacheTest : public testing::Test {
  protected:
-  std::string find(std::uint32_t pid, std::uint32_t number,
+  std::string find(const Process& who, std::uint32_t number,
                    std::uint64_t time) {
-    auto name = cache_.find(pid, address(number), time);
+    auto name = cache_.find(who, address(number), time);
     if (!name) return "none";
     return name->text + ' ' + std::string(to_string(name->source));
+  }
+  std::string find(std::uint32_t pid, std::uint32_t number,
+                   std::uint64_t time) {
+    return find(user(pid), number, time);
+  }
+  static Process user(std::uint32_t pid, std::uint32_t uid = 1000) {
+    return {.pid = pid, .parent = 1, .uid = uid, .cgroup = 5};
   }
 
   NameCache cache_{4};
 };
 
 TEST_F(NameCacheTest, WhatAProcessAskedForComesFirst) {
-  cache_.add_lookup(7, address(1), "db", 10);
+  cache_.add_lookup(user(7), address(1), "db", 10);
   cache_.add_answer(address(1), "db.cluster.example", 20);
   EXPECT_EQ(find(7, 1, 30), "db getaddrinfo");
   EXPECT_EQ(find(8, 1, 30), "db.cluster.example answer");
@@ -38,15 +45,75 @@ TEST_F(NameCacheTest, WhatAProcessAskedForComesFirst) {
 }
 
 TEST_F(NameCacheTest, ProcessesOfOtherNamespacesAreNotOne) {
-  cache_.add_lookup(0, address(1), "db", 10);
+  cache_.add_lookup(user(0), address(1), "db", 10);
   EXPECT_EQ(find(0, 1, 30), "db getaddrinfo_other");
   EXPECT_EQ(find(7, 1, 30), "db getaddrinfo_other");
 }
 
+TEST_F(NameCacheTest, ALookupCountsForTheSameUserInTheSameCgroup) {
+  cache_.add_lookup(user(7), address(1), "mine", 10);
+  EXPECT_EQ(find(user(8), 1, 20), "mine getaddrinfo_other");
+  EXPECT_EQ(find(user(8, 1001), 1, 20), "none");
+  EXPECT_EQ(find(user(8, 0), 1, 20), "none");
+  auto elsewhere = user(8);
+  elsewhere.cgroup = 6;
+  EXPECT_EQ(find(elsewhere, 1, 20), "none");
+  elsewhere.pid = 7;
+  EXPECT_EQ(find(elsewhere, 1, 20), "none");
+  // It has become another user, or another process has its number.
+  EXPECT_EQ(find(user(7, 1001), 1, 20), "none");
+  EXPECT_EQ(find(user(7, 0), 1, 20), "none");
+  auto child = user(8, 0);
+  child.parent = 7;
+  EXPECT_EQ(find(child, 1, 20), "none");
+}
+
+TEST_F(NameCacheTest, RootsLookupCountsForWhatItBecomesOrStarts) {
+  cache_.add_lookup(user(7, 0), address(1), "backend", 10);
+  EXPECT_EQ(find(user(7, 1000), 1, 20), "backend getaddrinfo");
+  EXPECT_EQ(find(user(8, 1000), 1, 20), "none");
+  auto worker = user(8, 1000);
+  worker.parent = 7;
+  EXPECT_EQ(find(worker, 1, 20), "backend getaddrinfo_other");
+  worker.cgroup = 6;
+  EXPECT_EQ(find(worker, 1, 20), "none");
+}
+
+TEST_F(NameCacheTest, AnAnswerCountsForAll) {
+  cache_.add_lookup(user(7), address(1), "mine", 10);
+  cache_.add_answer(address(1), "theirs", 20);
+  EXPECT_EQ(find(user(9, 1001), 1, 30), "theirs answer");
+  EXPECT_EQ(find(user(0, 0), 1, 30), "theirs answer");
+  EXPECT_EQ(find(user(7), 1, 30), "mine getaddrinfo");
+}
+
+TEST_F(NameCacheTest, WhoFillsItDrivesOutHisOwn) {
+  cache_.add_lookup(user(7), address(1), "one", 10);
+  cache_.add_lookup(user(7), address(2), "two", 10);
+  for (std::uint32_t i = 3; i < 1000; ++i) {
+    cache_.add_lookup(user(9, 1001), address(i), "flood", 20);
+  }
+  EXPECT_EQ(find(user(7), 1, 30), "one getaddrinfo");
+  EXPECT_EQ(find(user(8), 2, 30), "two getaddrinfo_other");
+  EXPECT_EQ(find(user(9, 1001), 999, 30), "flood getaddrinfo");
+  EXPECT_EQ(find(user(9, 1001), 3, 30), "none");
+  EXPECT_EQ(cache_.size(), 8U);
+}
+
+TEST_F(NameCacheTest, ManyUsersLeaveEachAnEvenShare) {
+  cache_.add_lookup(user(7), address(1), "one", 10);
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    cache_.add_lookup(user(9, 2000 + i), address(1), "crowd", 20);
+  }
+  cache_.add_lookup(user(7), address(2), "two", 10);
+  EXPECT_EQ(cache_.size(), 8U);
+  EXPECT_EQ(find(user(7), 2, 30), "two getaddrinfo");
+}
+
 TEST_F(NameCacheTest, OfSeveralNamesTheNewestBeforeIsMeant) {
-  cache_.add_lookup(7, address(1), "first", 10);
-  cache_.add_lookup(7, address(1), "second", 20);
-  cache_.add_lookup(7, address(1), "third", 30);
+  cache_.add_lookup(user(7), address(1), "first", 10);
+  cache_.add_lookup(user(7), address(1), "second", 20);
+  cache_.add_lookup(user(7), address(1), "third", 30);
   EXPECT_EQ(find(7, 1, 9), "none");
   EXPECT_EQ(find(7, 1, 10), "first getaddrinfo");
   EXPECT_EQ(find(7, 1, 25), "second getaddrinfo");
@@ -80,7 +147,7 @@ TEST_F(NameCacheTest, RecordsMayComeOutOfOrder) {
 }
 
 TEST_F(NameCacheTest, NamesAreBelievedForAWhile) {
-  cache_.add_lookup(7, address(1), "old", 10);
+  cache_.add_lookup(user(7), address(1), "old", 10);
   EXPECT_EQ(find(7, 1, 10 + NameCache::most_age_ns), "old getaddrinfo");
   EXPECT_EQ(find(7, 1, 11 + NameCache::most_age_ns), "none");
   cache_.add_answer(address(1), "new", 10 + NameCache::most_age_ns);
@@ -108,12 +175,12 @@ TEST_F(NameCacheTest, WhatWasUsedLeastLatelyIsForgotten) {
 }
 
 TEST_F(NameCacheTest, AnswersDriveOutNoLookups) {
-  cache_.add_lookup(7, address(1), "asked", 10);
+  cache_.add_lookup(user(7), address(1), "asked", 10);
   for (std::uint32_t i = 2; i < 1000; ++i) {
     cache_.add_answer(address(i), "flood", 20);
   }
   EXPECT_EQ(find(7, 1, 30), "asked getaddrinfo");
-  EXPECT_EQ(cache_.size(), 5U);
+  EXPECT_EQ(cache_.size(), 6U);
 }
 
 }  // namespace

@@ -10,8 +10,9 @@ namespace {
 
 using namespace testing;
 
-std::string datagram(const std::string& payload, unsigned from = 53) {
-  return number(from) + number(40000) +
+std::string datagram(const std::string& payload, unsigned from = 53,
+                     unsigned to = 40000) {
+  return number(from) + number(to) +
          number(static_cast<unsigned>(8 + payload.size())) + number(0) +
          payload;
 }
@@ -29,9 +30,10 @@ std::string ipv6(const std::string& content, char next = 17) {
 }
 
 std::string payload(std::string_view packet) {
-  auto found = payload_from_server(bytes_of(packet));
+  auto found = datagram_of(bytes_of(packet));
   if (!found) return "none";
-  return {reinterpret_cast<const char*>(found->data()), found->size()};
+  return {reinterpret_cast<const char*>(found->payload.data()),
+          found->payload.size()};
 }
 
 TEST(Packet, ItsPayloadIsBehindBothHeaders) {
@@ -39,6 +41,26 @@ TEST(Packet, ItsPayloadIsBehindBothHeaders) {
   EXPECT_EQ(payload(ipv4(datagram("hello"), 15)), "hello");  // with options
   EXPECT_EQ(payload(ipv6(datagram("hello"))), "hello");
   EXPECT_EQ(payload(ipv4(datagram(""))), "");
+}
+
+TEST(Packet, ItHasTwoEnds) {
+  std::string ends{10, 0, 0, 1, 10, 0, 0, 2};
+  auto four = ipv4(datagram("hello"), 6).replace(12, 8, ends);
+  auto found = datagram_of(bytes_of(four));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->source, parse_address("10.0.0.1"));
+  EXPECT_EQ(found->destination, parse_address("10.0.0.2"));
+  EXPECT_EQ(found->source_port, 53);
+  EXPECT_EQ(found->destination_port, 40000);
+  auto six = ipv6(datagram("hello", 40000, 53));
+  six[8 + 15] = 1;
+  six[24 + 15] = 2;
+  found = datagram_of(bytes_of(six));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->source, parse_address("::1"));
+  EXPECT_EQ(found->destination, parse_address("::2"));
+  EXPECT_EQ(found->source_port, 40000);
+  EXPECT_EQ(found->destination_port, 53);
 }
 
 TEST(Packet, PaddingIsNotOfIt) {

@@ -163,8 +163,14 @@ TEST(Decode, APieceThatWasLostEndsTheArguments) {
   record.args("ab"s);
   record->args_size = 9;
   auto late = text_at(EXEC_ARGS, 5);
-  auto exec = decoded(record.bytes(), {bytes_of(late, "xyz"s)});
+  std::vector<std::vector<std::byte>> rest{bytes_of(late, "xyz"s)};
+  EXPECT_FALSE(decoded(record.bytes(), rest).text_lost);
+  auto first = record.bytes();
+  auto event = decode({.first = first, .rest = rest, .whole = false});
+  ASSERT_TRUE(event);
+  const auto& exec = std::get<Exec>(*event);
   EXPECT_EQ(exec.args, (std::vector<std::string>{"ab"}));
+  EXPECT_TRUE(exec.text_lost);
 }
 
 TEST(Decode, AFailureBelowADirectory) {

@@ -47,6 +47,29 @@ TEST_F(LifetimesTest, AProgramWaitsForItsEnd) {
   EXPECT_EQ(life.max_rss_bytes, 4096U);
 }
 
+TEST_F(LifetimesTest, WhatTheKernelHasNotAddedUpYetIsAdded) {
+  // The clocks differ by a constant, which may be more than fits.
+  auto constant = ~std::uint64_t{0} - 1'000'000;
+  auto cpu = [&](std::uint64_t before, std::uint64_t after) {
+    Times from{.runtime_ns = 5'000'000, .uncounted_ns = constant + before};
+    Times to{.runtime_ns = 6'000'000, .uncounted_ns = constant + after};
+    return cpu_time(from, to).user_ns;
+  };
+  EXPECT_EQ(cpu(0, 300'000), 1'300'000U);
+  EXPECT_EQ(cpu(300'000, 0), 700'000U) << "what was before the exec";
+  EXPECT_EQ(cpu(0, 3'000'000), 4'000'000U) << "across the end of 64 bits";
+  EXPECT_EQ(cpu(3'000'000, 0), 0U);
+  EXPECT_EQ(cpu(0, 10'000'001), 1'000'000U) << "the clocks have drifted";
+  EXPECT_EQ(cpu(10'000'001, 0), 1'000'000U);
+}
+
+TEST_F(LifetimesTest, WithoutTheSchedulersClockNothingIsAdded) {
+  Times known{.runtime_ns = 5'000'000, .uncounted_ns = 7};
+  Times unknown{.runtime_ns = 6'000'000};
+  EXPECT_EQ(cpu_time(known, unknown).user_ns, 1'000'000U);
+  EXPECT_EQ(cpu_time(unknown, known).user_ns, 0U);
+}
+
 TEST_F(LifetimesTest, ASignalIsToldWithItsCore) {
   lifetimes_.take(exec(5, 1000));
   lifetimes_.take(exit(5, 3000, SIGSEGV | 0x80));

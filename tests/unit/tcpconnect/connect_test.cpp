@@ -31,13 +31,50 @@ TEST(Endpoint, IPv6IsInBrackets) {
   EXPECT_EQ(endpoint_text({address("fe80::1"), 0}), "[fe80::1]:0");
 }
 
-TEST(Connect, TheDestinationGoesByItsName) {
+TEST(Connect, TheRemoteEndGoesByItsName) {
+  Connect connect;
+  EXPECT_EQ(remote_text(connect), "?");
+  connect.remote = Endpoint{address("::1"), 80};
+  EXPECT_EQ(remote_text(connect), "[::1]:80");
+  connect.name = "db.example";
+  EXPECT_EQ(remote_text(connect), "db.example:80");
+}
+
+TEST(Connect, ANameOfOthersHidesNoDestination) {
   Connect connect;
   EXPECT_EQ(destination(connect), "?");
+  connect.remote = Endpoint{address("::ffff:10.0.0.1"), 80};
+  EXPECT_EQ(destination(connect), "10.0.0.1:80");
+  connect.name = "db.example";
+  EXPECT_EQ(destination(connect), "db.example:80 [10.0.0.1]");
+  connect.remote = Endpoint{address("2001:db8::1"), 80};
+  EXPECT_EQ(destination(connect), "db.example:80 [2001:db8::1]");
+  connect.own_name = true;
+  EXPECT_EQ(destination(connect), "db.example:80");
+}
+
+TEST(Connect, LocalAddressesOfOtherNetworksAreOthers) {
+  Connect connect;
+  connect.netns = 4026532281;
   connect.remote = Endpoint{address("::1"), 80};
   EXPECT_EQ(destination(connect), "[::1]:80");
-  connect.name = "db.example";
-  EXPECT_EQ(destination(connect), "db.example:80");
+  connect.elsewhere = true;
+  EXPECT_EQ(destination(connect), "[::1]:80 [netns 4026532281]");
+  connect.name = "db";
+  EXPECT_EQ(destination(connect), "db:80 [::1] [netns 4026532281]");
+  connect.own_name = true;
+  EXPECT_EQ(destination(connect), "db:80 [netns 4026532281]");
+}
+
+TEST(Address, LoopbackAndLinkLocalAreLocal) {
+  for (const auto* text : {"::1", "fe80::1", "febf::1", "::ffff:127.0.0.1",
+                           "::ffff:127.255.0.1", "::ffff:169.254.169.254"}) {
+    EXPECT_TRUE(is_local(address(text))) << text;
+  }
+  for (const auto* text : {"::2", "::", "fec0::1", "fd00::1", "2001:db8::1",
+                           "::ffff:10.0.0.1", "::ffff:169.253.0.1"}) {
+    EXPECT_FALSE(is_local(address(text))) << text;
+  }
 }
 
 TEST(Outcome, EachErrorHasOne) {

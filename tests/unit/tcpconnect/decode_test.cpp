@@ -97,6 +97,20 @@ TEST(Decode, WhatNeverStartedHasNoLatency) {
   EXPECT_FALSE(decode_alone(record)->start_seen);
 }
 
+TEST(Decode, OnlyALinkLocalAddressHasAScope) {
+  auto record = attempt();
+  record.flags = CONNECT_OK;
+  record.interface = 7;
+  auto global = decode_alone(record);
+  EXPECT_EQ(global->interface, 7U);
+  EXPECT_EQ(endpoint_text(*global->remote), "[::1]:443");
+  record.remote[0] = 0xfe;
+  record.remote[1] = 0xbf;
+  EXPECT_EQ(endpoint_text(*decode_alone(record)->remote), "[febf::1%7]:443");
+  record.remote[1] = 0xc0;
+  EXPECT_EQ(endpoint_text(*decode_alone(record)->remote), "[fec0::1]:443");
+}
+
 TEST(Decode, WhereElseItWasToGo) {
   auto record = attempt();
   record.asked_family = AF_INET6;
@@ -117,20 +131,48 @@ TEST(Decode, AncestorsAreNeverMoreThanThereIsRoomFor) {
   std::memcpy(ancestry.parents[0].comm, "bash", 5);
   std::vector<std::vector<std::byte>> rest{bytes_of(ancestry), {}};
   auto connect = decode({.first = first, .rest = rest});
+  EXPECT_FALSE(connect->parents_lost);
   ASSERT_EQ(connect->ancestors.size(), std::size(ancestry.parents));
   EXPECT_EQ(connect->ancestors[0].pid, 7U);
   EXPECT_EQ(connect->ancestors[0].comm, "bash");
 }
 
+TEST(Decode, ParentsWhoseRecordNeverCameAreLost) {
+  auto first = bytes_of(attempt());
+  auto connect = decode({.first = first, .whole = false});
+  ASSERT_TRUE(connect);
+  EXPECT_TRUE(connect->parents_lost);
+  EXPECT_TRUE(connect->ancestors.empty());
+}
+
+Connect open_at(const connect_record& record, std::uint64_t now_ns) {
+  return decode_open({&record, 1}, {}, now_ns).at(0);
+}
+
 TEST(DecodeOpen, PendingHasItsAge) {
   auto record = attempt();
   record.state = CONNECT_PENDING;
-  EXPECT_EQ(decode_open(record, 5000).outcome, Outcome::pending);
-  EXPECT_EQ(decode_open(record, 5000).latency_ns, 4000U);
-  EXPECT_EQ(decode_open(record, 999).latency_ns, 0U);
+  EXPECT_EQ(open_at(record, 5000).outcome, Outcome::pending);
+  EXPECT_EQ(open_at(record, 5000).latency_ns, 4000U);
+  EXPECT_EQ(open_at(record, 999).latency_ns, 0U);
   record.state = CONNECT_RETURNING;
-  EXPECT_EQ(decode_open(record, 5000).outcome, Outcome::unknown);
-  EXPECT_EQ(decode_open(record, 5000).latency_ns, 50U);
+  EXPECT_EQ(open_at(record, 5000).outcome, Outcome::unknown);
+  EXPECT_EQ(open_at(record, 5000).latency_ns, 50U);
+}
+
+TEST(DecodeOpen, ParentsByTheirHeaderAndTheOldestFirst) {
+  std::array<connect_record, 2> attempts{attempt(), attempt()};
+  attempts[0].header.time_ns = attempts[1].header.time_ns + 1;
+  std::array<connect_ancestry, 1> ancestries{};
+  ancestries[0].header = attempts[1].header;
+  ancestries[0].count = 1;
+  ancestries[0].parents[0].pid = 7;
+  auto open = decode_open(attempts, ancestries, 5000);
+  ASSERT_EQ(open.size(), 2U);
+  EXPECT_LT(open[0].time_ns, open[1].time_ns);
+  ASSERT_EQ(open[0].ancestors.size(), 1U);
+  EXPECT_EQ(open[0].ancestors[0].pid, 7U);
+  EXPECT_TRUE(open[1].ancestors.empty());
 }
 
 }  // namespace
