@@ -509,7 +509,7 @@ static __always_inline bool is_chosen(struct task_struct *task) {
 static __always_inline void find_state(struct thread_wait *wait,
                                        struct task_struct *task, bool trusted) {
   __u64 now = bpf_ktime_get_ns();
-  if (trusted ? task->on_cpu : BPF_CORE_READ(task, on_cpu)) return;
+  if (is_on_cpu(task, trusted)) return;
   if (wait->state != THREAD_UNKNOWN) return;
   if (stays_runnable(task, trusted)) {
     is_preempted(wait, task, now, WAIT_PREEMPTED, trusted);
@@ -549,7 +549,7 @@ static __always_inline int tells(struct bpf_iter__task *context, bool trusted) {
   struct thread_wait *wait = wait_of(task, trusted);
   if (!wait || wait->state <= THREAD_RUNS) return 0;
   // What the pass at the start has found may have come to a CPU under its eyes.
-  if (wait->flags & WAIT_OPEN_START && BPF_CORE_READ(task, on_cpu)) return 0;
+  if (wait->flags & WAIT_OPEN_START && is_on_cpu(task, trusted)) return 0;
   struct arrival waited = {};
   struct open_wait record = {};
   measure(&waited, wait, task, end_ns, trusted);

@@ -80,7 +80,6 @@ static __always_inline void send_stack(struct stack_scratch *space, __u64 hash,
   struct seen_set *set = seen_set_of(hash);
   if (!set || seen_find(set, hash) >= 0) return;
   __u64 size = sizeof(space->record) + frames * sizeof(__u64);
-  if (size > offsetof(struct stack_scratch, frame_count)) return;  // never
   space->record = (struct stack_record){
       .header = {.type = RECORD_STACK,
                  .size = size,
@@ -90,7 +89,12 @@ static __always_inline void send_stack(struct stack_scratch *space, __u64 hash,
       .side = side,
       .reason = reason,
   };
-  if (send(space, size, false)) remember(set, hash);
+  __u64 flags = wake_flags(false);
+  // Compared last, and in the register that is handed over: of a copy on the
+  // stack, older verifiers learn nothing by it.
+  asm volatile("" : "+r"(size));
+  if (size > offsetof(struct stack_scratch, frame_count)) return;  // never
+  if (send_with(space, size, flags)) remember(set, hash);
 }
 
 const volatile __u32 frame_limit = STACK_MAX_FRAMES;  // min(ours, the sysctl)

@@ -117,13 +117,25 @@ static __always_inline __u32 task_state(struct task_struct *task,
   return trusted ? (__u32)old->state : (__u32)BPF_CORE_READ(old, state);
 }
 
+// int, and u8 since 7.x: read in the size that this kernel has.
+static __always_inline bool is_on_cpu(struct task_struct *task, bool trusted) {
+  return trusted ? BPF_CORE_READ_BITFIELD(task, on_cpu)
+                 : BPF_CORE_READ_BITFIELD_PROBED(task, on_cpu);
+}
+
+static __always_inline bool is_in_queue(struct task_struct *task,
+                                        bool trusted) {
+  return trusted ? BPF_CORE_READ_BITFIELD(task, on_rq)
+                 : BPF_CORE_READ_BITFIELD_PROBED(task, on_rq);
+}
+
 // Whether a task that leaves its CPU could go on. The state that it has set
 // does not tell: it may be preempted before it sleeps, and one for which a
 // signal waits does not fall asleep (__schedule()). Since 6.12 a task that
 // sleeps may stay in the queue, where `sched_delayed` marks it.
 static __always_inline bool stays_runnable(struct task_struct *task,
                                            bool trusted) {
-  if (!(trusted ? task->on_rq : BPF_CORE_READ(task, on_rq))) return false;
+  if (!is_in_queue(task, trusted)) return false;
   if (!bpf_core_field_exists(task->se.sched_delayed)) return true;
   return !(trusted ? task->se.sched_delayed
                    : BPF_CORE_READ(task, se.sched_delayed));

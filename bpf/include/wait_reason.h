@@ -34,7 +34,7 @@ static __always_inline const void *registers_of(struct task_struct *task,
       bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) {
     return (const void *)bpf_task_pt_regs(task);
   }
-  return BPF_CORE_READ(task, stack) + KERNEL_STACK_SIZE - KERNEL_PT_REGS_SIZE;
+  return saved_registers_of(task);
 }
 
 static __always_inline __u8 socket_object(struct file *file) {

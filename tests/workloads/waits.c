@@ -59,24 +59,40 @@ static int64_t burn(void) {
 
 static int64_t (*mode)(void);
 
-static void* run(void* unused) {
-  int64_t began = now_ns();
-  int64_t waited = mode();
+// Printed by the first thread, so that nobody waits for standard output.
+struct account {
+  pthread_t thread;
+  long tid;
+  int64_t waited_ns, wall_ns, cpu_ns;
   struct rusage usage;
-  getrusage(RUSAGE_THREAD, &usage);
-  printf("%ld %lld %lld %lld %ld %ld\n", syscall(SYS_gettid), (long long)waited,
-         (long long)(now_ns() - began),
-         (long long)clock_ns(CLOCK_THREAD_CPUTIME_ID), usage.ru_nvcsw,
-         usage.ru_nivcsw);
-  return unused;
+};
+
+static void* run(void* data) {
+  struct account* account = data;
+  int64_t began = now_ns();
+  account->tid = syscall(SYS_gettid);
+  account->waited_ns = mode();
+  getrusage(RUSAGE_THREAD, &account->usage);
+  account->wall_ns = now_ns() - began;
+  account->cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+  return NULL;
+}
+
+static void print(const struct account* account) {
+  printf("%ld %lld %lld %lld %ld %ld\n", account->tid,
+         (long long)account->waited_ns, (long long)account->wall_ns,
+         (long long)account->cpu_ns, account->usage.ru_nvcsw,
+         account->usage.ru_nivcsw);
 }
 
 static int run_threads(int threads) {
-  pthread_t* all = calloc(threads, sizeof *all);
+  struct account* all = calloc(threads, sizeof *all);
+  if (!all) return 1;
   for (int i = 0; i < threads; ++i) {
-    if (pthread_create(&all[i], NULL, run, NULL) != 0) return 1;
+    if (pthread_create(&all[i].thread, NULL, run, &all[i]) != 0) return 1;
   }
-  for (int i = 0; i < threads; ++i) pthread_join(all[i], NULL);
+  for (int i = 0; i < threads; ++i) pthread_join(all[i].thread, NULL);
+  for (int i = 0; i < threads; ++i) print(&all[i]);
   free(all);
   return 0;
 }
