@@ -150,16 +150,20 @@ static __always_inline __u32 parts_of(const struct arrival *waited) {
   return !!waited->wait_ns + !!waited->queue_ns + !!waited->throttled_ns;
 }
 
-// Takes out what the filters by length do not want, and counts both. False
-// when nothing is left.
+// Takes out what the filters by length do not want; how many parts are left.
+static __always_inline __u32 drop_lengths(struct arrival *waited) {
+  if (!is_kept(waited->wait_ns)) waited->wait_ns = 0;
+  if (!is_kept(waited->queue_ns)) waited->queue_ns = 0;
+  if (!is_kept(waited->throttled_ns)) waited->throttled_ns = 0;
+  return parts_of(waited);
+}
+
+// The same, counted. False when nothing is left.
 static __always_inline bool keep_lengths(struct arrival *waited) {
   __u32 parts = parts_of(waited);
   ledger_add(LEDGER_entered, parts);
   if (!filter_least && !filter_most) return parts;
-  if (!is_kept(waited->wait_ns)) waited->wait_ns = 0;
-  if (!is_kept(waited->queue_ns)) waited->queue_ns = 0;
-  if (!is_kept(waited->throttled_ns)) waited->throttled_ns = 0;
-  __u32 kept = parts_of(waited);
+  __u32 kept = drop_lengths(waited);
   if (kept < parts) ledger_add(LEDGER_other_latency, parts - kept);
   return kept;
 }
@@ -542,18 +546,21 @@ int find_trusted(struct bpf_iter__task *context) {
 SEC("iter/task")
 int find_raw(struct bpf_iter__task *context) { return finds(context, false); }
 
-// Once at the end: the waits that go on.
+// At the end, or for a report before it: the waits that go on. Those of a
+// report will enter when they end.
 static __always_inline int tells(struct bpf_iter__task *context, bool trusted) {
   struct task_struct *task = context->task;
   if (!task || !is_chosen(task)) return 0;
   struct thread_wait *wait = wait_of(task, trusted);
   if (!wait || wait->state <= THREAD_RUNS) return 0;
   // What the pass at the start has found may have come to a CPU under its eyes.
-  if (wait->flags & WAIT_OPEN_START && is_on_cpu(task, trusted)) return 0;
+  // Before the end any thread may.
+  bool may_run = !end_ns || wait->flags & WAIT_OPEN_START;
+  if (may_run && is_on_cpu(task, trusted)) return 0;
   struct arrival waited = {};
   struct open_wait record = {};
-  measure(&waited, wait, task, end_ns, trusted);
-  if (!keep_lengths(&waited)) return 0;
+  measure(&waited, wait, task, end_ns ? end_ns : bpf_ktime_get_ns(), trusted);
+  if (end_ns ? !keep_lengths(&waited) : !drop_lengths(&waited)) return 0;
   record.key.kind = waited.kind;
   record.key.reason.syscall = WAIT_NO_SYSCALL;
   record.key.reason.flags = wait->flags;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <tuple>
+#include <utility>
 
 #include "base/text.h"
 #include "base/units.h"
@@ -24,8 +25,12 @@ class TableView : public View {
   explicit TableView(const ViewSettings& settings)
       : settings_(settings), style_(settings.color) {}
 
-  Status show(const Measurement& measurement, output::Sink& sink) override {
-    std::string text = summary(measurement) + "\n";
+  Status show(const Measurement& measurement, ReportKind,
+              output::Sink& sink) override {
+    // Where reports follow one another, an empty line is between them.
+    std::string text =
+        std::exchange(shown_, true) && sink.fd() >= 0 ? "\n" : "";
+    text += summary(measurement) + "\n";
     if (measurement.waits.rows().empty()) {
       text += "No waits: what was looked at has not waited.\n";
     } else {
@@ -108,6 +113,7 @@ class TableView : public View {
 
   ViewSettings settings_;
   output::Style style_;
+  bool shown_ = false;
 };
 
 }  // namespace

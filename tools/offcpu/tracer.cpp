@@ -51,22 +51,28 @@ std::string_view hook_name(StackHook hook) {
   return "each time that a thread leaves its CPU";
 }
 
-std::unique_ptr<View> view_for(output::Format format,
-                               const ViewSettings& settings) {
-  if (format == output::Format::folded) return make_folded_view();
-  if (format == output::Format::json) return make_json_view();
-  return make_table_view(settings);
+// Waits that entered = waits delivered + ledger.
+std::uint64_t unaccounted(const bpf::Ledger& ledger, const Waits& waits) {
+  auto known = waits.delivered();
+  for (auto index :
+       {LEDGER_self, LEDGER_not_target, LEDGER_not_matching,
+        LEDGER_other_latency, LEDGER_waits_full, LEDGER_thread_unknown}) {
+    known += ledger[index];
+  }
+  auto entered = ledger[LEDGER_entered];
+  return entered > known ? entered - known : known - entered;
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Tracer>> Tracer::open(const Options& options,
-                                             std::span<char* const>) {
+                                             std::span<char* const> argv) {
   bpf::capture_log();
   auto session = SL_TRY(cli::Session::open());
   std::unique_ptr<Tracer> tracer(new Tracer(options, std::move(session)));
   SL_CHECK(tracer->watch_targets());
-  SL_CHECK(tracer->open_outputs());
+  tracer->reports_ = SL_TRY(Reports::open(options));
+  tracer->origin_ = cli::origin_here(argv);
   SL_CHECK(tracer->prepare());
   return tracer;
 }
@@ -81,25 +87,14 @@ Status Tracer::watch_targets() {
   for (int pid : options_.common.pids) {
     targets_.push_back(SL_TRY(cli::watch_living_process(pid)));
   }
+  for (int tid : options_.common.tids) {
+    threads_.push_back(SL_TRY(process::find_thread(tid)));
+  }
   if (!options_.common.cgroup.empty()) {
     SL_TRY(container::open_cgroup(options_.common.cgroup));
   }
-  return {};
-}
-
-Status Tracer::open_outputs() {
-  const auto& common = options_.common;
-  for (const auto& target : cli::output_targets(common)) {
-    auto sink = SL_TRY(output::Sink::open(target.path, target.format,
-                                          output::Delivery::whole));
-    ViewSettings settings{
-        .rows = common.rows.value_or(20),
-        .sort = common.sort,
-        .width = output::terminal_width(
-            sink.fd(),
-            common.wide ? std::optional<std::size_t>(0) : common.width),
-        .color = output::want_color(common.color, sink.fd())};
-    outputs_.push_back({std::move(sink), view_for(target.format, settings)});
+  if (!options_.common.btf.empty()) {
+    SL_CHECK(bpf::check_btf_file(options_.common.btf));
   }
   return {};
 }
@@ -127,6 +122,11 @@ Status Tracer::prepare() {
   collector_ =
       SL_TRY(stack::Collector::open(tracing_->maps(), std::move(sideband)));
   totals_.emplace(tracing_->waits());
+  if (command_ && !options_.include_self) {
+    auto pid = static_cast<std::uint32_t>(command_->pid());
+    collector_->leave_out_until_exec(pid);
+    waits_.leave_out_held(pid, "offcpu");
+  }
   SL_CHECK(open_unwinding());
   symbol::Symbolizer symbolizer(symbol::KernelSymbols::open());
   symbolizer.set_demangle(options_.common.demangle);
@@ -158,8 +158,10 @@ Status Tracer::start() {
   start_ns_ = monotonic_ns();
   SL_CHECK(tracing_->start());
   auto keep = cli::default_keep(cli::read_system_facts());
-  // The iterator at the end is one more program to attach.
-  keep.insert(keep.end(), {CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER});
+  // A file that is replaced keeps its owner and mode.
+  if (reports_->replaces_files()) {
+    keep.insert(keep.end(), {CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER});
+  }
   if (command_) keep.push_back(CAP_KILL);
   return cli::drop_privileges(keep);
 }
@@ -189,15 +191,16 @@ Result<int> Tracer::measure() {
                                 .interval_ns = {},
                                 .tick_ns = drain_every_ns,
                                 .ready_fd = options_.common.ready_fd,
-                                .output_fd = -1,
+                                .output_fd = reports_->watched_fd(),
                                 .command_fd = command_ ? command_->pidfd() : -1,
                                 .target_fds = {}};
   for (const auto& target : targets_) {
     settings.target_fds.push_back(target.get());
   }
-  cli::SessionHooks hooks{.tick = [this] { return tick(); },
-                          .interval = {},
-                          .snapshot = [] { return Status(); }};
+  cli::SessionHooks hooks{
+      .tick = [this] { return tick(); },
+      .interval = {},
+      .snapshot = [this] { return report(ReportKind::snapshot); }};
   return finish(SL_TRY(session_.run(settings, hooks)));
 }
 
@@ -208,6 +211,9 @@ Status Tracer::tick() {
       tracing_->forget_target(options_.common.pids[i]);
     }
   }
+  bool gone =
+      !threads_.empty() && std::ranges::none_of(threads_, process::is_running);
+  if (gone) session_.end(cli::EndReason::targets_gone);
   return drain();
 }
 
@@ -229,18 +235,6 @@ Status Tracer::drain() {
   SL_CHECK(collector_->drain());
   names_->keep_up(collector_->profile().frames());
   return {};
-}
-
-// Waits that entered = waits delivered + ledger.
-std::uint64_t Tracer::unaccounted(const bpf::Ledger& ledger) const {
-  auto known =
-      waits_.delivered() + ledger[LEDGER_waits_full] + waits_.not_matching();
-  for (auto index : {LEDGER_self, LEDGER_not_target, LEDGER_other_latency,
-                     LEDGER_thread_unknown}) {
-    known += ledger[index];
-  }
-  auto entered = ledger[LEDGER_entered];
-  return entered > known ? entered - known : known - entered;
 }
 
 stack::Labels Tracer::labels_of(const stack::RowKey& row) {
@@ -266,35 +260,53 @@ stack::Labels Tracer::labels_of(const stack::RowKey& row) {
   return labels;
 }
 
-Status Tracer::report() {
-  auto end_ns = SL_TRY(tracing_->stop());
-  SL_CHECK(drain());
-  for (const auto& wait : SL_TRY(tracing_->open_waits())) waits_.add(wait);
-  auto ledger = SL_TRY(collector_->ledger());
+// What the collector has counted of stacks is not counted of waits.
+bpf::Ledger Tracer::ledger_of(const Waits& waits, bpf::Ledger ledger) const {
   ledger[LEDGER_recursion] += tracing_->recursion_misses();
-  ledger[LEDGER_unaccounted] = unaccounted(ledger);
-  ledger[LEDGER_not_matching] = waits_.not_matching();
+  ledger[LEDGER_self] += waits.held() - collector_->held();
+  ledger[LEDGER_not_matching] = waits.not_matching();
+  return ledger;
+}
+
+// The waits that go on are in every report; what is kept is without them.
+Status Tracer::report(ReportKind kind) {
+  bool ends = kind == ReportKind::final;
+  auto now_ns = ends ? SL_TRY(tracing_->stop()) : monotonic_ns();
+  SL_CHECK(drain());
+  Waits waits = waits_;
+  for (const auto& wait : SL_TRY(tracing_->open_waits())) waits.add(wait);
+  auto ledger = ledger_of(waits, SL_TRY(collector_->ledger()));
+  if (ends) ledger[LEDGER_unaccounted] = unaccounted(ledger, waits);
   names_->resolve(collector_->profile().frames());
   Measurement measurement{
-      .length_ns = end_ns - start_ns_,
+      .origin = origin_,
+      .by = options_.common.by,
+      .length_ns = now_ns - start_ns_,
       .ledger = ledger,
-      .waits = waits_,
+      .waits = waits,
       .profile = collector_->profile(),
       .names = *names_,
       .labels = [this](const stack::RowKey& row) { return labels_of(row); }};
-  for (auto& output : outputs_) {
-    SL_CHECK(output.sink.begin_report());
-    SL_CHECK(output.view->show(measurement, output.sink));
-    SL_CHECK(output.sink.commit());
-  }
+  lost_percent_ = bpf::loss_percent(ledger, waits.delivered());
+  SL_CHECK(reports_->write(measurement, kind));
+  reports_->say_losses(ledger, options_.common.quiet);
+  if (reports_->readers_gone()) session_.end(cli::EndReason::reader_gone);
   return {};
 }
 
 Result<int> Tracer::finish(const cli::End& end) {
-  SL_CHECK(report());
-  if (!command_) return cli::status_done;
+  if (end.reason == cli::EndReason::targets_gone && !options_.common.quiet) {
+    cli::say("offcpu: all targets have ended\n");
+  }
+  if (end.reason != cli::EndReason::reader_gone) {
+    SL_CHECK(report(ReportKind::final));
+  }
+  auto limit = options_.common.max_loss_percent;
+  int status =
+      limit && lost_percent_ > *limit ? cli::status_loss : cli::status_done;
+  if (!command_) return status;
   auto of_command = SL_TRY(cli::end_command("offcpu", *command_, end));
-  return of_command != 0 ? of_command : cli::status_done;
+  return of_command != 0 ? of_command : status;
 }
 
 }  // namespace sightline::offcpu

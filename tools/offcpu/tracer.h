@@ -14,6 +14,7 @@
 #include "cli/session.h"
 #include "container/cgroup.h"
 #include "options.h"
+#include "process/proc.h"
 #include "report.h"
 #include "stack/collector.h"
 #include "stack/names.h"
@@ -36,7 +37,6 @@ class Tracer {
   Tracer(const Options& options, cli::Session session)
       : options_(options), session_(std::move(session)) {}
   Status watch_targets();
-  Status open_outputs();
   Status prepare();
   Status open_unwinding();
   Result<int> measure();
@@ -44,29 +44,28 @@ class Tracer {
   Status take_in();
   Status drain();
   Status tick();
-  Status report();
+  Status report(ReportKind kind);
   Result<int> finish(const cli::End& end);
   void note(const std::string& text) const;
-  [[nodiscard]] std::uint64_t unaccounted(const bpf::Ledger& ledger) const;
+  [[nodiscard]] bpf::Ledger ledger_of(const Waits& waits,
+                                      bpf::Ledger ledger) const;
   [[nodiscard]] stack::Labels labels_of(const stack::RowKey& row);
-
-  struct Output {
-    output::Sink sink;
-    std::unique_ptr<View> view;
-  };
 
   const Options& options_;
   cli::Session session_;
-  std::vector<UniqueFd> targets_;
+  std::vector<UniqueFd> targets_;           // pidfds of -p
+  std::vector<process::ThreadId> threads_;  // of -L
   std::optional<cli::Command> command_;
   std::optional<Tracing> tracing_;
   std::unique_ptr<stack::Collector> collector_;
   std::optional<stack::Names> names_;
   std::optional<container::CgroupNames> cgroups_;
   std::optional<bpf::EpochMap> totals_;
-  std::vector<Output> outputs_;
+  std::optional<Reports> reports_;
+  cli::Origin origin_;
   Waits waits_;
   std::uint64_t start_ns_ = 0;
+  double lost_percent_ = 0;  // in the last report
 };
 
 }  // namespace sightline::offcpu

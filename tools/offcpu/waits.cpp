@@ -43,6 +43,10 @@ void Waits::put(const wait_key& key, wait_kind kind, std::string reason,
                 const WaitSum& sum) {
   if (sum.count == 0) return;
   auto waiter = waiter_of(key);
+  if (held_pid_ != 0 && waiter.pid == held_pid_ && waiter.comm == held_comm_) {
+    held_ += sum.count;
+    return;
+  }
   if (keep_ && !keep_(waiter.comm)) {
     not_matching_ += sum.count;
     return;

@@ -56,12 +56,18 @@ class Waits {
     keep_ = std::move(keep);
   }
 
+  // Rows of the command that is held until everything is attached, which is a
+  // copy of this tool until then, are counted instead.
+  void leave_out_held(std::uint32_t pid, std::string comm) {
+    held_pid_ = pid;
+    held_comm_ = std::move(comm);
+  }
+
   [[nodiscard]] const std::map<WaitRow, WaitSum>& rows() const { return rows_; }
-  // Waits in all rows so far, and those that were left out; clear() keeps both.
+  // Waits in all rows so far, and those that were left out.
   [[nodiscard]] std::uint64_t delivered() const { return delivered_; }
   [[nodiscard]] std::uint64_t not_matching() const { return not_matching_; }
-
-  void clear() { rows_.clear(); }
+  [[nodiscard]] std::uint64_t held() const { return held_; }
 
  private:
   void put(const wait_key& key, wait_kind kind, std::string reason,
@@ -71,6 +77,9 @@ class Waits {
   std::map<WaitRow, WaitSum> rows_;
   std::uint64_t delivered_ = 0;
   std::uint64_t not_matching_ = 0;
+  std::uint64_t held_ = 0;
+  std::uint32_t held_pid_ = 0;
+  std::string held_comm_;
 };
 
 }  // namespace sightline::offcpu
