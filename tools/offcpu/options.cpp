@@ -2,13 +2,41 @@
 #include "options.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "base/units.h"
 #include "process/users.h"
-#include "symbol/debuginfod.h"
 
 namespace sightline::offcpu {
 namespace {
+
+constexpr auto one_report =
+    "there is one report, at the end; SIGUSR1 shows what there is so far";
+constexpr auto no_recordings = "cpuprof alone writes recordings so far";
+constexpr auto no_wakers = "who woke a thread is not told yet";
+constexpr auto symbols_only = "frames have the names of symbol tables so far";
+
+// What others call it, and what is not there yet.
+std::vector<cli::Hint> hints() {
+  return {{"-k", "did you mean -K, or --kernel-threads?"},
+          {"-t", "-L chooses threads, --by tid tells them apart"},
+          {"--state", "kinds of waiting stand apart in the table"},
+          {"--min-block-time", "did you mean --min?"},
+          {"--max-block-time", "did you mean --max?"},
+          {"-i", one_report},
+          {"--interval", one_report},
+          {"--hist", "-m and -M choose lengths; LONGEST is the longest"},
+          {"--waker", no_wakers},
+          {"--chain", no_wakers},
+          {"--exact", "each wait has its stack, but with --sample"},
+          {"--from", no_recordings},
+          {"--diff", no_recordings},
+          {"--raw", no_recordings},
+          {"--icicle", "there is no flame graph yet; -f is what draws one"},
+          {"--inline", symbols_only},
+          {"--line", symbols_only},
+          {"--debuginfod", symbols_only}};
+}
 
 cli::ProgramInfo program_info() {
   return {.name = "offcpu",
@@ -20,11 +48,7 @@ cli::ProgramInfo program_info() {
                        {"offcpu -p 1234 -d 5s", "one process"},
                        {"offcpu -m 10ms 30", "only waits of 10 ms and more"},
                        {"offcpu -- make -j2", "a command and what it starts"}},
-          .hints = {{"-k", "did you mean -K, or --kernel-threads?"},
-                    {"-t", "-L chooses threads, --by tid tells them apart"},
-                    {"--state", "kinds of waiting stand apart in the table"},
-                    {"--min-block-time", "did you mean --min?"},
-                    {"--max-block-time", "did you mean --max?"}},
+          .hints = hints(),
           .takes_command = true};
 }
 
@@ -84,7 +108,7 @@ cli::OptionTable option_table(Options& options) {
   add_stacks(table, options);
   cli::add_stack_options(table, common);
   cli::add_unwind_options(table, common);
-  cli::add_symbol_options(table, common);
+  cli::add_demangle_option(table, common);
   cli::add_grouping_option(table, common, {"comm", "pid", "tid", "cgroup"});
   cli::add_table_options(table, common, {"total", "count", "longest"});
   cli::add_output_options(table, common, cli::Formats::lines);
@@ -95,10 +119,16 @@ cli::OptionTable option_table(Options& options) {
 
 Status check(const Options& options) {
   const auto& common = options.common;
-  if (common.debuginfod_ns) SL_CHECK(symbol::Debuginfod::check_environment());
   SL_CHECK(cli::check_outputs(common));
   if (common.min_ns && common.max_ns && *common.min_ns > *common.max_ns) {
     return fail(ErrorKind::usage, "--min is longer than --max");
+  }
+  bool folded = std::ranges::any_of(
+      cli::output_targets(common), [](const cli::OutputTarget& target) {
+        return target.format == output::Format::folded;
+      });
+  if (options.totals_only && folded) {
+    return fail(ErrorKind::usage, "--totals leaves no stacks to fold");
   }
   if (options.totals_only && options.sample_ns) {
     return fail(ErrorKind::usage, "--sample cannot be used with --totals");

@@ -155,8 +155,8 @@ Status Tracer::open_unwinding() {
 }
 
 Status Tracer::start() {
-  start_ns_ = monotonic_ns();
-  SL_CHECK(tracing_->start());
+  start_ns_ = SL_TRY(tracing_->start());
+  origin_.start_realtime_ns = realtime_ns() - (monotonic_ns() - start_ns_);
   auto keep = cli::default_keep(cli::read_system_facts());
   // A file that is replaced keeps its owner and mode.
   if (reports_->replaces_files()) {

@@ -219,7 +219,7 @@ Status Tracing::attach_stack_hook() {
 
 // Threads first, so that none is unknown; what they wait in only when no
 // switch can be missed any more.
-Status Tracing::start() {
+Result<std::uint64_t> Tracing::start() {
   bool trusted = way_ == Way::trusted;
   const auto& programs = skeleton_->progs;
   const auto* find = trusted ? programs.find_trusted : programs.find_raw;
@@ -235,9 +235,11 @@ Status Tracing::start() {
     SL_CHECK(attach(trusted ? programs.wakeup_trusted : programs.wakeup_raw));
   }
   SL_CHECK(attach(trusted ? programs.new_trusted : programs.new_raw));
+  auto now = monotonic_ns();
   SL_CHECK(attach(trusted ? programs.switch_trusted : programs.switch_raw));
   skeleton_->bss->find_states = true;
-  return pass_over_threads(find, {});
+  SL_CHECK(pass_over_threads(find, {}));
+  return now;
 }
 
 Result<std::uint64_t> Tracing::stop() {

@@ -43,8 +43,9 @@ class Tracing {
   // bpf/include/unwind_hooks.h.
   Status follow_images();
 
-  // Attaches everything, and finds what waits already.
-  Status start();
+  // Attaches everything, and finds what waits already. Since when waits are
+  // counted (CLOCK_MONOTONIC).
+  Result<std::uint64_t> start();
   // Detaches all but what tells of waits. `end_ns`: when (CLOCK_MONOTONIC).
   Result<std::uint64_t> stop();
 

@@ -20,6 +20,13 @@ WaitSum one(std::uint64_t ns) {
   return {.count = 1, .total_ns = ns, .longest_ns = ns, .open = 1};
 }
 
+// Threads of the kernel are in no system call and have no page faults.
+std::string reason_in(const wait_key& key) {
+  auto reason = reason_name(key.reason);
+  bool own = key.kernel_thread != 0 && key.reason.syscall == WAIT_NO_SYSCALL;
+  return own && reason.starts_with("page fault") ? "kernel thread" : reason;
+}
+
 Waiter waiter_of(const wait_key& key) {
   return {.start_ns = key.start_ns,
           .pid = key.pid,
@@ -66,15 +73,14 @@ void Waits::add(const wait_key& key, std::span<const wait_value> cpus) {
     wait += sum_of(value.wait, open && !first_is_queue);
     queue += sum_of(value.queue, open && first_is_queue);
   }
-  put(key, kind, kind == WAIT_THROTTLED ? "quota" : reason_name(key.reason),
-      wait);
+  put(key, kind, kind == WAIT_THROTTLED ? "quota" : reason_in(key), wait);
   put(key, WAIT_RUN_QUEUE, queue_reason_name(key.reason), queue);
 }
 
 void Waits::add(const open_wait& wait) {
   auto kind = static_cast<wait_kind>(wait.key.kind);
   if (wait.wait_ns > 0) {
-    put(wait.key, kind, reason_name(wait.key.reason), one(wait.wait_ns));
+    put(wait.key, kind, reason_in(wait.key), one(wait.wait_ns));
   }
   if (wait.queue_ns > 0) {
     put(wait.key, WAIT_RUN_QUEUE, queue_reason_name(wait.key.reason),
