@@ -13,6 +13,7 @@
 #include "event_ring.h"
 #include "filter.h"
 #include "socket.h"
+#include "socket_marks.h"
 
 const volatile bool want_ancestry = false;
 const volatile bool want_failed_only = false;
@@ -33,15 +34,6 @@ struct {
   __type(key, __u64);
   __type(value, struct connect_record);
 } attempts SEC(".maps");
-
-// By the address of the socket, errors that the program may still fetch: the
-// call that does so is not taken for another attempt. The oldest make room.
-struct {
-  __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, CONNECT_MOST_FAILURES);
-  __type(key, __u64);
-  __type(value, __u32);
-} failures SEC(".maps");
 
 // By the address of the socket; those of an attempt that has none yet by the
 // thread that makes it.
@@ -77,9 +69,7 @@ static __always_inline void forget(__u64 key) {
 }
 
 static __always_inline bool is_chosen(void) {
-  struct task_struct *task = current_task();
-  if (everybody) return true;
-  return passes_filters(task_pid(task), task_tid(task));
+  return everybody || passes_filters(current_pid(), current_tid());
 }
 
 static __always_inline bool goes_where_wanted(__u16 port, bool ipv4) {
@@ -197,10 +187,12 @@ static __always_inline bool wants_start(const struct socket_head *head) {
 }
 
 // One that is not followed shows when it ends, if everybody's do.
-static __always_inline int leave_out_start(void) {
+static __always_inline int leave_out_start(struct sock *sk) {
   if (everybody) {
+    put_mark(sk, MARK_UNFOLLOWED);
     __sync_fetch_and_add(&unfollowed, 1);
   } else {
+    put_mark(sk, MARK_LEFT_OUT);
     ledger_count(LEDGER_attempts_full);
   }
   return 0;
@@ -218,25 +210,20 @@ static __always_inline int attempt_starts(struct sock *sk,
                                           const struct socket_head *head) {
   ledger_count(LEDGER_entered);
   if (!wants_start(head)) return 0;
-  if (!make_entry(sk)) return leave_out_start();
+  if (!make_entry(sk)) return leave_out_start(sk);
   describe_start(sk, head);
   return 0;
 }
 
-// The same for the second program, which cannot tell why there is no entry:
-// what was left out or had no room was counted by the first.
+// The same for the second program: what was left out or had no room was counted
+// by the first.
 static __always_inline int unseen_attempt_starts(
     struct sock *sk, const struct socket_head *head) {
   if (!is_chosen() || !head_goes_where_wanted(head)) return 0;
-  if (!make_entry(sk)) return 0;
+  if (mark_of(sk) > MAX_ERRNO || !make_entry(sk)) return 0;
   ledger_count(LEDGER_entered);
   describe_start(sk, head);
   return 0;
-}
-
-static __always_inline void keep_failure(struct sock *sk, __u32 error) {
-  __u64 key = (__u64)sk;
-  bpf_map_update_elem(&failures, &key, &error, BPF_ANY);
 }
 
 // In whatever context that happens.
@@ -247,7 +234,7 @@ static __always_inline int attempt_ends(struct connect_record *record,
   judge_end(record, sk, state);
   if (record->state == CONNECT_RETURNING) return 0;
   report(record, sk);
-  if (record->error) keep_failure(sk, record->error);
+  if (record->error) put_mark(sk, record->error);
   forget((__u64)sk);
   return 0;
 }
@@ -276,16 +263,12 @@ static __always_inline void describe_unknown(struct connect_record *record,
   record->flags |= CONNECT_START_UNSEEN;
 }
 
-// Of what began before us, or was not followed, only the end is known. The call
-// that it fails in tells more.
-static __always_inline int unknown_attempt_ends(struct sock *sk,
-                                                const struct socket_head *head,
-                                                int state) {
-  if (!everybody || !head_goes_where_wanted(head)) return 0;
-  if (state == TCP_CLOSE && !BPF_CORE_READ(sk, sk_err) && fails_in_call(sk)) {
-    return 0;
-  }
-  if (unfollowed > 0) {
+// Of what began before us, or was not followed, only the end is known. It was
+// counted at its start if there was no place for it.
+static __always_inline int report_unknown(struct sock *sk,
+                                          const struct socket_head *head,
+                                          int state, __u32 mark) {
+  if (mark == MARK_UNFOLLOWED) {
     __sync_fetch_and_add(&unfollowed, -1);
   } else {
     ledger_count(LEDGER_entered);
@@ -300,6 +283,32 @@ static __always_inline int unknown_attempt_ends(struct sock *sk,
   ledger_count(LEDGER_start_unseen);
   bpf_ringbuf_submit(record, 0);
   return 0;
+}
+
+// What fails in its call is told by that, unless it was left out; the caller is
+// then current.
+static __always_inline int unknown_attempt_ends(struct sock *sk,
+                                                const struct socket_head *head,
+                                                int state) {
+  __u32 mark = mark_of(sk);
+  __u32 error = state == TCP_CLOSE ? BPF_CORE_READ(sk, sk_err) : 0;
+  if (state == TCP_CLOSE && !error && fails_in_call(sk)) {
+    if (mark == MARK_UNFOLLOWED) {
+      put_mark(sk, MARK_UNFOLLOWED_RETURNING);
+    } else if (!is_chosen() || !head_goes_where_wanted(head)) {
+      put_mark(sk, MARK_LEFT_OUT);
+    }
+    return 0;
+  }
+  if (error) {
+    put_mark(sk, error);
+  } else if (mark) {
+    remove_mark(sk);
+  }
+  if (!everybody || mark == MARK_LEFT_OUT || !head_goes_where_wanted(head)) {
+    return 0;
+  }
+  return report_unknown(sk, head, state, mark);
 }
 
 SEC("raw_tp/inet_sock_set_state")
@@ -343,34 +352,52 @@ int BPF_PROG(on_retransmit, struct sock *sk) {
 
 SEC("raw_tp/tcp_destroy_sock")
 int BPF_PROG(on_destroy, struct sock *sk) {
-  __u64 key = (__u64)sk;
-  if (bpf_map_lookup_elem(&failures, &key)) {
-    bpf_map_delete_elem(&failures, &key);
-  }
+  if (mark_of(sk)) remove_mark(sk);
   struct connect_record *record = attempt_of(sk);
   if (!record) return 0;
   report_unfinished(record, sk);
-  forget(key);
+  forget((__u64)sk);
   return 0;
 }
 
-// The call has fetched the error of an attempt that was reported.
-static __always_inline bool fetches_failure(struct sock *sk, long error) {
-  __u64 key = (__u64)sk;
-  __u32 *known = bpf_map_lookup_elem(&failures, &key);
-  if (!known || *known != error) return false;
-  bpf_map_delete_elem(&failures, &key);
-  return true;
+// What a socket without an entry has to do with a call of it that failed.
+enum call_meaning {
+  CALL_FAILS_ITSELF,
+  CALL_OF_KNOWN_ATTEMPT,
+  CALL_OF_UNFOLLOWED
+};
+
+// A socket that has failed tells its error to the next call, or that it has
+// already told it (ECONNABORTED): __inet_stream_connect(), net/ipv4/af_inet.c.
+// A call that fails before it comes to that, as by a bad address, is its own.
+static __always_inline enum call_meaning meaning_of(struct sock *sk,
+                                                    long error) {
+  __u32 mark = mark_of(sk);
+  bool of_call = mark == MARK_LEFT_OUT || mark == MARK_UNFOLLOWED_RETURNING;
+  if (!of_call && mark != error && (!mark || error != ECONNABORTED)) {
+    return CALL_FAILS_ITSELF;
+  }
+  if (mark == MARK_UNFOLLOWED_RETURNING) {
+    __sync_fetch_and_add(&unfollowed, -1);
+    remove_mark(sk);
+    return CALL_OF_UNFOLLOWED;
+  }
+  if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_CLOSE) {
+    return CALL_FAILS_ITSELF;
+  }
+  remove_mark(sk);
+  return CALL_OF_KNOWN_ATTEMPT;
 }
 
-// Of an attempt that is pending the end was missed, or it goes on: a call that
-// makes no sense does not end it.
+// It has failed in the call of the thread that made it. What an entry of
+// another thread's attempt is about goes on, whatever this call has met.
+static __always_inline bool returns_to_us(const struct connect_record *record) {
+  return record->state == CONNECT_RETURNING &&
+         record->header.tid == (__u32)bpf_get_current_pid_tgid();
+}
+
 static __always_inline int attempt_returns(struct connect_record *record,
                                            struct sock *sk, long error) {
-  if (record->state == CONNECT_PENDING) {
-    if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_CLOSE) return 0;
-    describe_end(record, sk);
-  }
   record->error = error;
   report(record, sk);
   forget((__u64)sk);
@@ -419,10 +446,13 @@ static __always_inline int report_failure(struct sock *sk, long error,
 static __always_inline int call_failed(struct sock *sk, long error,
                                        const struct asked_address *asked) {
   struct connect_record *record = attempt_of(sk);
-  if (record) return attempt_returns(record, sk, error);
-  if (fetches_failure(sk, error) || tells_old_end(sk, error)) return 0;
+  if (record && returns_to_us(record))
+    return attempt_returns(record, sk, error);
+  enum call_meaning meaning =
+      record ? CALL_FAILS_ITSELF : meaning_of(sk, error);
+  if (meaning == CALL_OF_KNOWN_ATTEMPT || tells_old_end(sk, error)) return 0;
   if (asked->readable && asked->family == AF_UNSPEC) return 0;
-  ledger_count(LEDGER_entered);
+  if (meaning != CALL_OF_UNFOLLOWED) ledger_count(LEDGER_entered);
   return wants_failure(sk, asked) ? report_failure(sk, error, asked) : 0;
 }
 

@@ -4,6 +4,9 @@
 #pragma once
 
 #include <linux/types.h>
+#ifdef __cplusplus
+#include <cstddef>
+#endif
 
 #include "event.h"
 
@@ -12,8 +15,8 @@
 
 // Attempts that are pending at the same time.
 #define CONNECT_MOST_ATTEMPTS 16384
-// Failures that a program may still fetch from its socket.
-#define CONNECT_MOST_FAILURES 4096
+// Sockets without an entry of which something is known.
+#define CONNECT_MOST_MARKS 8192
 #define CONNECT_MOST_ANCESTORS 32
 
 enum connect_type {
@@ -67,7 +70,6 @@ struct connect_record {
   // What an ICMP message told while the system call held the socket: the kernel
   // goes on trying, and whoever asks for the socket's error gets this one.
   __u16 soft_error;
-  __u16 unused[2];
   __u8 local[CONNECT_ADDRESS_SIZE];
   __u8 remote[CONNECT_ADDRESS_SIZE];
   __u8 asked[CONNECT_ADDRESS_SIZE];  // before a cgroup's program changed it
@@ -76,7 +78,9 @@ struct connect_record {
 };
 
 #ifdef __cplusplus
-static_assert(sizeof(connect_record) % 8 == 0, "no padding at the end");
+static_assert(sizeof(connect_record) ==
+                  offsetof(connect_record, parent_comm) + CONNECT_NAME_SIZE,
+              "no padding, whose bytes would come from the kernel");
 #endif
 
 struct connect_ancestry {

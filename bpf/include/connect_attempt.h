@@ -140,10 +140,23 @@ static __always_inline void describe_end(struct connect_record *record,
   }
 }
 
-// Without an error it was ended by who holds the socket, who may have been told
-// why by a soft one (tcp_v4_err(), net/ipv4/tcp_ipv4.c); or else the error was
-// fetched before the socket was closed: before 6.10 a poller of another CPU can
-// be as fast (tcp_reset(), tcp_write_err(), net/ipv4).
+// The program has given the attempt up. close() has said so by now, and other
+// ends say it later (__tcp_close(), tcp_done(), net/ipv4/tcp.c); shutdown() and
+// connect() to no family are in their call.
+static __noinline int is_given_up(struct sock *sk) {
+  struct connect_call call = {};
+  struct asked_address asked = {};
+  if (BPF_CORE_READ_BITFIELD_PROBED(sk, sk_shutdown) == SHUTDOWN_MASK) return 1;
+  if (!BPF_CORE_READ(sk, sk_lock.owned)) return 0;
+  if (is_in_shutdown()) return 1;
+  if (!read_connect_call(&call)) return 0;
+  read_sockaddr(&asked, call.address, call.size, true);
+  return asked.readable && asked.family == AF_UNSPEC;
+}
+
+// Without an error it was given up, by who may have been told why by a soft one
+// (tcp_v4_err(), net/ipv4/tcp_ipv4.c); or else somebody has fetched the error
+// in the moment before the socket was closed.
 static __always_inline void judge_end(struct connect_record *record,
                                       struct sock *sk, int state) {
   if (state == TCP_ESTABLISHED) {
@@ -157,7 +170,7 @@ static __always_inline void judge_end(struct connect_record *record,
   } else if (record->soft_error) {
     record->error = record->soft_error;
     record->latency_ns = record->soft_latency_ns;
-  } else if (BPF_CORE_READ(sk, sk_lock.owned)) {
+  } else if (is_given_up(sk)) {
     record->flags |= CONNECT_ABORTED;
   } else {
     record->flags |= CONNECT_END_UNSEEN;

@@ -10,6 +10,7 @@
 
 // arch/x86/entry/syscalls/syscall_{64,32}.tbl.
 #define NR_CONNECT 42
+#define NR_SHUTDOWN 48
 #define NR_SENDTO 44
 #define NR_SENDMSG 46
 #define NR_SENDMMSG 307
@@ -18,8 +19,10 @@
 #define NR_COMPAT_CONNECT 362
 #define NR_COMPAT_SENDTO 369
 #define NR_COMPAT_SENDMSG 370
+#define NR_COMPAT_SHUTDOWN 373
 // The calls that socketcall() stands for, include/uapi/linux/net.h.
 #define SYS_CONNECT 3
+#define SYS_SHUTDOWN 13
 #define SYS_SENDTO 11
 #define SYS_SENDMSG 16
 #define SYS_SENDMMSG 20
@@ -28,6 +31,7 @@
 // (SIN6_LEN_RFC2133).
 #define SOCKADDR_IN_SIZE 16
 #define SOCKADDR_IN6_LEAST_SIZE 24
+#define SOCKADDR_MOST_SIZE 128  // struct sockaddr_storage; none is read beyond
 
 struct connect_call {
   __u64 address;  // in the memory of the caller
@@ -120,14 +124,25 @@ static __noinline __u32 read_connect_call(struct connect_call *call) {
   return name == SYS_CONNECT || call->address ? name : 0;
 }
 
+// The current task is in shutdown().
+static __noinline int is_in_shutdown(void) {
+  struct syscall_args args = {};
+  read_syscall(&args);
+  if (!args.compat) return args.number == NR_SHUTDOWN;
+  return args.number == NR_COMPAT_SHUTDOWN ||
+         (args.number == NR_COMPAT_SOCKETCALL &&
+          args.values[0] == SYS_SHUTDOWN);
+}
+
 static __always_inline long read_either(void *to, __u32 size, __u64 from,
                                         bool of_user) {
   return of_user ? bpf_probe_read_user(to, size, (void *)from)
                  : bpf_probe_read_kernel(to, size, (void *)from);
 }
 
-// A struct sockaddr, in the memory of the user or of the kernel. One that is
-// too short for its family names no address.
+// A struct sockaddr, in the memory of the user or of the kernel. One of a size
+// that the kernel refuses to read, or too short for its family, names no
+// address (move_addr_to_kernel(), net/socket.c).
 static __always_inline void read_sockaddr(struct asked_address *asked,
                                           __u64 from, __u32 size,
                                           bool of_user) {
@@ -136,6 +151,7 @@ static __always_inline void read_sockaddr(struct asked_address *asked,
     __u16 port;
     __u32 ipv4;
   } head = {};
+  if (size < sizeof(head.family) || size > SOCKADDR_MOST_SIZE) return;
   if (read_either(&head, sizeof(head), from, of_user)) return;
   asked->readable = true;
   asked->family = head.family;

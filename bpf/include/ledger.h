@@ -66,6 +66,8 @@
   X(exit_missing, EVENTS, PARTIAL, "ended, but nothing told how")              \
   X(failures_missed, EVENTS, PARTIAL,                                          \
     "calls whose failure may have been missed")                                \
+  X(changes_missed, EVENTS, PARTIAL,                                           \
+    "changes of a socket that may have been missed")                           \
   X(start_unseen, EVENTS, PARTIAL, "ended, but the start was not seen")        \
   X(parents_lost, EVENTS, PARTIAL, "parents whose record was lost")            \
   X(lookups_lost, EVENTS, PARTIAL, "lookups of names that were not seen")      \

@@ -53,6 +53,7 @@ struct sock {
   __u16 sk_protocol;  // a bit-field before 5.6
   int sk_err;
   int sk_err_soft;
+  unsigned int sk_shutdown : 2;  // none since 5.5
   struct socket *sk_socket;
 };
 
@@ -87,6 +88,7 @@ struct mptcp_sock {
 #define AF_INET6 10
 #define MSG_FASTOPEN 0x20000000
 #define PROTOCOL_TCP 6
+#define SHUTDOWN_MASK 3  // include/net/sock.h
 #define PROTOCOL_MPTCP 262
 #define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT 2
@@ -131,7 +133,7 @@ static __always_inline __u16 family_of(struct sock *sk) {
 // socket (struct sock_common, include/net/sock.h, 5.10 to 7.2).
 struct socket_head {
   __u8 bytes[96];
-};
+} __attribute__((aligned(8)));
 
 #define HEAD_FIELD(head, field)                  \
   (*(typeof(((struct sock_common *)NULL)->field) \

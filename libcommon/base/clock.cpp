@@ -2,6 +2,7 @@
 #include "base/clock.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <charconv>
 #include <ctime>
@@ -20,6 +21,16 @@ std::uint64_t read_clock(clockid_t clock) {
          static_cast<std::uint64_t>(now.tv_nsec);
 }
 
+// Unless somebody has called unshare(CLONE_NEWTIME) and executed us without a
+// fork, on a kernel where that does not take us there.
+bool is_own_for_children() {
+  struct stat own{};
+  struct stat of_children{};
+  return ::stat("/proc/self/ns/time", &own) == 0 &&
+         ::stat("/proc/self/ns/time_for_children", &of_children) == 0 &&
+         own.st_ino == of_children.st_ino;
+}
+
 // For the life of a process its time namespace is the same.
 struct Offsets {
   std::uint64_t monotonic_ns;
@@ -29,7 +40,10 @@ struct Offsets {
 // Negative ones wrap around, as the sums that they are for do.
 const Offsets& offsets() {
   static const Offsets known = [] {
-    auto text = read_file("/proc/self/timens_offsets").value_or("");
+    // They are those of the namespace that children will be in.
+    auto text = is_own_for_children()
+                    ? read_file("/proc/self/timens_offsets").value_or("")
+                    : std::string();
     auto offset = [&](std::string_view clock) {
       return static_cast<std::uint64_t>(parse_clock_offset(text, clock));
     };

@@ -3,6 +3,7 @@
 // nothing but a regular file is ever opened.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/error.h"
@@ -11,9 +12,10 @@
 namespace sightline {
 
 // Opens a directory to look paths up in (O_PATH): a mount namespace's root as
-// /proc/PID/root shows it, which stays usable after that process has ended.
-// Fails with errno.
-Result<UniqueFd> open_root(const std::string& path);
+// /proc/PID/root shows it, which stays usable after that process has ended;
+// `pid` is that process, whose mounts tell whether the directory is served (see
+// base/served.h; 0: of ours). Fails with errno, EREMOTE where it is, or may be.
+Result<UniqueFd> open_root(const std::string& path, std::uint32_t pid = 0);
 
 // Opens `path` for reading as a process sees it whose root is `root` (from
 // open_root(); -1: our own). Neither ".." nor a symbolic link leads out of
@@ -23,10 +25,10 @@ Result<UniqueFd> open_root(const std::string& path);
 // mere reading can change something: it fails with EINVAL. Otherwise fails with
 // errno. Thread-safe.
 //
-// Nor is a file opened on a file system that is served by a user's process or
-// over a network (FUSE, NFS and their like), whose server may let a read wait
-// for ever: EREMOTE, unless our own root is on the same one. Looking a path up
-// there can wait, too, and that cannot be helped: see open_in_directory().
+// Nor is a file opened, or a name looked up, on a file system that is served by
+// a user's process or over a network (FUSE, NFS and their like), whose server
+// may let us wait for ever: EREMOTE, unless our own root is on the same one.
+// Nobody is asked to find that out, see base/served.h.
 Result<UniqueFd> open_regular(int root, const std::string& path);
 
 // The same for a file of a directory that everybody may write to. No symbolic

@@ -2,11 +2,23 @@
 #include "cli/command_run.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 
 #include "cli/exit_status.h"
 #include "cli/program.h"
 
 namespace sightline::cli {
+namespace {
+
+// What a signal ends has ended after this, mostly.
+constexpr int moment_ms = 200;
+
+bool ends_within(const Command& command, int timeout_ms) {
+  pollfd ended{.fd = command.pidfd(), .events = POLLIN, .revents = 0};
+  return ::poll(&ended, 1, timeout_ms) > 0;
+}
+
+}  // namespace
 
 Result<int> with_command(std::string_view tool,
                          const std::vector<std::string>& command,
@@ -34,12 +46,13 @@ Result<std::optional<int>> start_command(std::string_view tool,
 
 Result<int> end_command(std::string_view tool, Command& command,
                         const End& end) {
-  if (end.reason == EndReason::duration) {
+  bool interrupted = end.reason == EndReason::interrupted;
+  if (interrupted && !end.from_terminal) command.signal(end.signal);
+  Session::restore_signals();
+  bool quietly = end.reason == EndReason::reader_gone;
+  if (!quietly && !ends_within(command, interrupted ? moment_ms : 0)) {
     say_hint(fmt::format("{}: waiting for the command to end\n", tool));
   }
-  bool passed_on = end.reason == EndReason::interrupted && !end.from_terminal;
-  if (passed_on) command.signal(end.signal);
-  Session::restore_signals();
   return command.wait();
 }
 

@@ -29,8 +29,9 @@ Result<std::optional<int>> start_command(std::string_view tool,
                                          const std::string& name);
 
 // Waits for a command, which may outlive the measurement: its status is ours.
-// Says so when time was over before. A signal that was for the tool alone is
-// passed on. Gives all signals their default effect. Fails with errno.
+// Says so when it goes on after the time, the targets, or the signal that ended
+// the measurement; one that was for the tool alone is passed on. Gives all
+// signals their default effect. Fails with errno.
 Result<int> end_command(std::string_view tool, Command& command,
                         const End& end);
 

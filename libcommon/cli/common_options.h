@@ -191,9 +191,10 @@ void add_summary_options(OptionTable& table, CommonOptions& common);
 // --hist: tools of what takes time.
 void add_histogram_option(OptionTable& table, CommonOptions& common);
 
-// -m -M: offcpu, gpustall, tcpconnect. A unit is required, as bcc's bare number
-// is in microseconds and a bare number of ours in seconds.
-void add_length_options(OptionTable& table, CommonOptions& common);
+// -m -M: offcpu, gpustall, tcpconnect. A unit is required, as a bare number of
+// ours is in seconds, and of bcc's tool in `bare_unit`.
+void add_length_options(OptionTable& table, CommonOptions& common,
+                        std::string_view bare_unit = "us");
 
 // What these cannot tell one by one.
 Status check_event_options(const CommonOptions& common);

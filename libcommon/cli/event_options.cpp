@@ -12,14 +12,16 @@
 namespace sightline::cli {
 namespace {
 
-Setter set_length(std::optional<std::uint64_t>& length_ns) {
-  return [&length_ns](std::string_view value) -> Status {
+Setter set_length(std::optional<std::uint64_t>& length_ns,
+                  std::string_view bare_unit) {
+  return [&length_ns, bare_unit](std::string_view value) -> Status {
     bool bare = value.find_first_not_of("0123456789.") == value.npos;
     if (bare && !value.empty()) {
       return fail(ErrorKind::usage,
                   fmt::format("expected a time with its unit, got '{}'",
                               printable(value)),
-                  fmt::format("in microseconds, as in bcc: {}us", value));
+                  fmt::format("a bare number is in {0} in bcc: {1}{0}",
+                              bare_unit, value));
     }
     length_ns = SL_TRY(parse_duration(value));
     return {};
@@ -70,23 +72,36 @@ void add_histogram_option(OptionTable& table, CommonOptions& common) {
              .set = set_flag(common.histogram)});
 }
 
-void add_length_options(OptionTable& table, CommonOptions& common) {
+void add_length_options(OptionTable& table, CommonOptions& common,
+                        std::string_view bare_unit) {
   table.add({.name = "min",
              .letter = 'm',
              .value = "TIME",
              .help = "Only what took so long at least, such as 10ms.",
              .group = "Filtering",
-             .set = set_length(common.min_ns)});
+             .set = set_length(common.min_ns, bare_unit)});
   table.add({.name = "max",
              .letter = 'M',
              .value = "TIME",
              .help = "Only what took so long at most.",
              .group = "Filtering",
-             .set = set_length(common.max_ns)});
+             .set = set_length(common.max_ns, bare_unit)});
 }
 
 Status check_event_options(const CommonOptions& common) {
-  if (common.interval_ns && !common.summary && !common.histogram) {
+  auto targets = output_targets(common);
+  auto is_folded = [](const OutputTarget& target) {
+    return target.format == output::Format::folded;
+  };
+  if ((common.summary || common.histogram) &&
+      std::ranges::all_of(targets, is_folded)) {
+    return fail(ErrorKind::usage,
+                fmt::format("{} is for the table and JSON",
+                            common.summary ? "--summary" : "--hist"),
+                "--interval with folded output needs neither");
+  }
+  bool folded = std::ranges::any_of(targets, is_folded);
+  if (common.interval_ns && !common.summary && !common.histogram && !folded) {
     return fail(ErrorKind::usage, "--interval is for --summary",
                 "rows appear as they happen");
   }

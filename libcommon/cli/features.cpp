@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fmt/format.h>
 #include <linux/bpf.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -42,27 +43,17 @@ std::string read_text(const std::string& path) {
   return read_file(path, max_mountinfo).value_or("");
 }
 
-template <typename Number>
-std::optional<Number> to_number(std::string_view text, int base) {
-  Number number{};
+std::optional<int> to_number(std::string_view text) {
+  int number = 0;
   text = trim(text);
   auto end = text.data() + text.size();
-  auto [stop, error] = std::from_chars(text.data(), end, number, base);
+  auto [stop, error] = std::from_chars(text.data(), end, number);
   if (error != std::errc{} || stop != end) return std::nullopt;
   return number;
 }
 
 std::optional<int> read_sysctl(const std::string& root, std::string_view name) {
-  return to_number<int>(
-      read_text(fmt::format("{}/proc/sys/kernel/{}", root, name)), 10);
-}
-
-// The rest of the line of /proc/PID/status that starts with `key`.
-std::string_view status_field(std::string_view status, std::string_view key) {
-  for (auto line : split(status, '\n')) {
-    if (line.starts_with(key)) return trim(line.substr(key.size()));
-  }
-  return {};
+  return to_number(read_text(fmt::format("{}/proc/sys/kernel/{}", root, name)));
 }
 
 // The mode in force stands in brackets: `none [integrity] confidentiality`.
@@ -111,6 +102,25 @@ bool charges_memlock() {
   return !loaded && errno == EINVAL;
 }
 
+// The effective set, from capget(2): two words of 32 bits, the low one first
+// (include/uapi/linux/capability.h, 5.10). What libcap knows of ends with the
+// capabilities of its own day.
+std::uint64_t own_capabilities() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3,
+                                  .pid = 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> words{};
+  if (syscall(SYS_capget, &header, words.data()) < 0) return 0;
+  return words[0].effective | std::uint64_t{words[1].effective} << 32U;
+}
+
+// The kernel refuses to tell of those that it does not know, whoever asks
+// (PR_CAPBSET_READ, security/commoncap.c, 5.10).
+int last_known_capability() {
+  int next = 0;
+  while (prctl(PR_CAPBSET_READ, next, 0, 0, 0) >= 0) ++next;
+  return std::max(next - 1, 0);
+}
+
 struct CloseDirectory {
   void operator()(DIR* directory) const { closedir(directory); }
 };
@@ -131,10 +141,8 @@ bool has_hardware_pmu(const std::string& root) {
 }
 
 void read_process(const std::string& root, SystemFacts& facts) {
-  auto status = read_text(root + "/proc/self/status");
-  auto effective = status_field(status, "CapEff:");
-  facts.capabilities = to_number<std::uint64_t>(effective, 16).value_or(0);
-  facts.last_capability = read_sysctl(root, "cap_last_cap").value_or(0);
+  facts.capabilities = own_capabilities();
+  facts.last_capability = last_known_capability();
   facts.user = geteuid();
   facts.program = read_link("/proc/self/exe");
   facts.initial_user_namespace =
@@ -155,6 +163,10 @@ void read_settings(const std::string& root, SystemFacts& facts) {
 }
 
 void read_mounts(const std::string& root, SystemFacts& facts) {
+  // Each holds these whenever it is mounted: a link of procfs' own, and the
+  // first folder that sysfs makes (kernel/ksysfs.c).
+  facts.procfs = exists(root + "/proc/self");
+  facts.sysfs = exists(root + "/sys/kernel");
   auto mounts = read_text(root + "/proc/self/mountinfo");
   facts.tracefs = find_mount(mounts, "tracefs").value_or("");
   facts.cgroup2 = find_mount(mounts, "cgroup2").value_or("");
@@ -207,6 +219,18 @@ std::string text_or_absent(const std::string& text) {
 
 std::string yes_or_no(bool value) { return value ? "yes" : "no"; }
 
+// What /proc alone tells.
+std::string yes_no_unknown(const SystemFacts& facts, bool value) {
+  return facts.procfs ? yes_or_no(value) : "unknown";
+}
+
+std::string describe_mounts(const SystemFacts& facts) {
+  if (facts.procfs && facts.sysfs) return "mounted";
+  return fmt::format("{} not mounted", facts.procfs  ? "/sys is"
+                                       : facts.sysfs ? "/proc is"
+                                                     : "both are");
+}
+
 }  // namespace
 
 SystemFacts read_system_facts(const std::string& root) {
@@ -236,8 +260,11 @@ std::vector<std::pair<std::string, std::string>> describe(
       {"kernel", printable(facts.kernel)},
       {"user", fmt::format("{}", facts.user)},
       {"capabilities", describe_capabilities(facts)},
-      {"initial user namespace", yes_or_no(facts.initial_user_namespace)},
-      {"initial PID namespace", yes_or_no(facts.initial_pid_namespace)},
+      {"initial user namespace",
+       yes_no_unknown(facts, facts.initial_user_namespace)},
+      {"initial PID namespace",
+       yes_no_unknown(facts, facts.initial_pid_namespace)},
+      {"/proc and /sys", describe_mounts(facts)},
       {"kernel BTF", yes_or_no(facts.kernel_btf)},
       {"hardware PMU", yes_or_no(facts.hardware_pmu)},
       {"lockdown", text_or_absent(facts.lockdown)},

@@ -37,6 +37,8 @@ struct SystemFacts {
   std::uint64_t memlock_limit = UINT64_MAX;  // hard, bytes; ~0 is unlimited
   bool charges_memlock = false;  // BPF memory counts against it (before 5.11)
 
+  bool procfs = false;  // mounted at /proc, /sys: without them most of
+  bool sysfs = false;   // what stands here is absent because it is not seen
   bool kernel_btf = false;
   bool hardware_pmu = false;
   std::string tracefs;  // mount point, or empty

@@ -48,23 +48,45 @@ bool is_confined(const SystemFacts& facts) {
   return facts.user == 0 || !facts.initial_pid_namespace;
 }
 
-// What gives this process the capabilities.
-std::string capability_hint(const SystemFacts& facts) {
-  auto split_capabilities = knows_bpf_capability(facts);
-  if (is_confined(facts)) {
-    return fmt::format("a container needs --privileged, or {} --pid=host",
-                       split_capabilities ? "--cap-add BPF --cap-add PERFMON"
-                                          : "--cap-add SYS_ADMIN");
+// Names of addresses come from packets, and from uprobes: some kernels want
+// more than CAP_PERFMON for those (bpf::attach_to_function()).
+constexpr cap_value_t capability_for_answers = CAP_NET_RAW;
+constexpr cap_value_t capability_for_uprobes = CAP_SYS_ADMIN;
+
+std::string container_hint(const Needs& needs, bool split_capabilities) {
+  auto options =
+      fmt::format("{}{} --pid=host",
+                  split_capabilities ? "--cap-add BPF --cap-add PERFMON"
+                                     : "--cap-add SYS_ADMIN",
+                  needs.names ? " --cap-add NET_RAW" : "");
+  auto hint = fmt::format("a container needs --privileged, or {}", options);
+  if (needs.names && split_capabilities) {
+    hint += "; getaddrinfo() may need --cap-add SYS_ADMIN too";
   }
-  auto program = program_word(facts);
+  return hint;
+}
+
+std::string setcap_hint(const Needs& needs, bool split_capabilities,
+                        const std::string& program) {
   // What default_keep() keeps; PERMISSIONS in man/sightline.7.in says the same.
-  return fmt::format(
+  auto hint = fmt::format(
       "run it as root: sudo {}; or once: sudo setcap "
-      "{},cap_sys_ptrace,cap_syslog,cap_dac_read_search+ep {}",
+      "{},cap_sys_ptrace,cap_syslog,cap_dac_read_search{}+ep {}",
       program,
       split_capabilities ? "cap_bpf,cap_perfmon,cap_checkpoint_restore"
                          : "cap_sys_admin",
-      program);
+      needs.names ? ",cap_net_raw" : "", program);
+  if (needs.names && split_capabilities) {
+    hint += "; getaddrinfo() may need cap_sys_admin too";
+  }
+  return hint;
+}
+
+// What gives this process the capabilities.
+std::string capability_hint(const Needs& needs, const SystemFacts& facts) {
+  auto split_capabilities = knows_bpf_capability(facts);
+  if (is_confined(facts)) return container_hint(needs, split_capabilities);
+  return setcap_hint(needs, split_capabilities, program_word(facts));
 }
 
 // The kernel asks for these capabilities in its first user namespace
@@ -82,7 +104,7 @@ Status check_bpf_capability(const Needs& needs, const SystemFacts& facts) {
   if (!knows_bpf_capability(facts)) {
     return fail(ErrorKind::permission,
                 "loading BPF programs needs CAP_SYS_ADMIN on this kernel",
-                capability_hint(facts));
+                capability_hint(needs, facts));
   }
   std::string_view lacks = "both are missing";
   if (has_capability(facts, CAP_BPF)) lacks = "CAP_PERFMON is missing";
@@ -91,7 +113,7 @@ Status check_bpf_capability(const Needs& needs, const SystemFacts& facts) {
               fmt::format("loading BPF programs needs CAP_BPF and "
                           "CAP_PERFMON, {}",
                           lacks),
-              capability_hint(facts));
+              capability_hint(needs, facts));
 }
 
 struct ParanoidLimit {
@@ -217,6 +239,18 @@ std::string paranoid_note(const SystemFacts& facts) {
 
 }  // namespace
 
+Status check_mounts(const SystemFacts& facts) {
+  if (!facts.procfs) {
+    return fail(ErrorKind::unsupported, "/proc is not mounted",
+                "mount -t proc proc /proc");
+  }
+  if (!facts.sysfs) {
+    return fail(ErrorKind::unsupported, "/sys is not mounted",
+                "mount -t sysfs sysfs /sys");
+  }
+  return {};
+}
+
 Status preflight(const Needs& needs, const SystemFacts& facts) {
   for (auto check :
        {check_user_namespace, check_bpf_capability, check_paranoid,
@@ -224,6 +258,18 @@ Status preflight(const Needs& needs, const SystemFacts& facts) {
     SL_CHECK(check(needs, facts));
   }
   return {};
+}
+
+Error with_capability_hint(Error error, const Needs& needs,
+                           const SystemFacts& facts) {
+  bool has_all =
+      may_load_bpf(facts) &&
+      (!needs.names || (has_capability(facts, capability_for_answers) &&
+                        has_capability(facts, capability_for_uprobes)));
+  if (error.kind == ErrorKind::permission && !has_all) {
+    error.hint = capability_hint(needs, facts);
+  }
+  return error;
 }
 
 std::vector<std::string> preflight_notes(const Needs& needs,

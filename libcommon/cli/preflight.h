@@ -21,14 +21,27 @@ struct Needs {
   bool btf = false;             // the kernel's own BTF; not with --btf FILE
   bool tracefs = false;         // classic tracepoints, kprobes by name
   bool pmu = false;             // hardware counters
+  bool names = false;           // what addresses are called (never fatal here)
   std::uint64_t memlock_bytes = 0;  // what the BPF maps take
 };
+
+// Whether /proc and /sys are there. Every tool reads both throughout (targets,
+// namespaces, settings of the kernel; which CPUs there are, BTF), and nothing
+// true can be said of a target or a permission without them: ask this first.
+// Kind `unsupported`, as for other file systems that are not mounted. Pure.
+Status check_mounts(const SystemFacts& facts);
 
 // The first thing that stands in the way, permission before feature: kind
 // `permission` for capabilities, user namespaces, perf_event_paranoid, lockdown
 // and RLIMIT_MEMLOCK; kind `unsupported` for what kernel or hardware lack.
 // Pure.
 Status preflight(const Needs& needs, const SystemFacts& facts);
+
+// For what nobody knows to be forbidden before it is tried: a failure of kind
+// `permission` gets the hint of how this process would have all capabilities
+// that `needs` asks for, unless it has them. Pure.
+Error with_capability_hint(Error error, const Needs& needs,
+                           const SystemFacts& facts);
 
 // For -v: what is missing or unusual and makes the result poorer, or looks as
 // if it did, without being in the way. A sentence each. Pure.

@@ -13,6 +13,7 @@
 #include <climits>
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <exception>
 
 #include "base/clock.h"
@@ -70,6 +71,18 @@ void occupy_standard_descriptors() {
     // has no owner; a command that is started then has its three as well.
     (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
   }
+}
+
+// A number with one digit after the point, or with as many as show that it is
+// above the limit.
+std::string digits_above(double number, double limit) {
+  constexpr int most_digits = 9;
+  std::string text;
+  for (int digits = 1; digits <= most_digits; ++digits) {
+    text = fmt::format("{:.{}f}", number, digits);
+    if (std::strtod(text.c_str(), nullptr) > limit) break;
+  }
+  return text;
 }
 
 int report(std::string_view name, const Error& error) {
@@ -140,6 +153,14 @@ std::string error_message(std::string_view name, const Error& error) {
     message += fmt::format("Try '{} --help' for more information.\n", name);
   }
   return message;
+}
+
+int judge_loss(std::string_view name, double lost_percent,
+               std::optional<double> limit_percent) {
+  if (!limit_percent || lost_percent <= *limit_percent) return status_done;
+  say(fmt::format("{}: {} % lost, more than --max-loss {}\n", name,
+                  digits_above(lost_percent, *limit_percent), *limit_percent));
+  return status_loss;
 }
 
 Status print_text(std::string_view text) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,6 +39,12 @@ void set_quiet(bool quiet);
 // The message of an error: one line, then hint and usage pointer if any. What
 // a stranger smuggled into it is shown escaped.
 std::string error_message(std::string_view name, const Error& error);
+
+// The exit status of a measurement that lost this percentage of its records:
+// `status_loss` when it is more than --max-loss allows, which is then said,
+// with -q too. Without a limit it is `status_done`.
+int judge_loss(std::string_view name, double lost_percent,
+               std::optional<double> limit_percent);
 
 // Writes all of `text` to stdout, unbuffered. A reader that has seen enough
 // (EPIPE) is no failure. Fails with errno.

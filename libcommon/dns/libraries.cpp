@@ -32,6 +32,7 @@ constexpr std::uint64_t first_ns = 2 * ns_per_second;
 constexpr std::uint64_t later_ns = 10 * ns_per_ms;
 constexpr std::size_t most_processes = 128;
 constexpr std::size_t most_files = 16;
+constexpr std::size_t most_executions = 1024;  // asked about
 
 // Where distributions have the C library that programs are linked with
 // (ldconfig(8); musl: its loader).
@@ -61,6 +62,12 @@ std::string link_text(std::uint32_t pid, std::string_view name) {
   return size < 0 ? "" : std::string(text.data(), size);
 }
 
+// Nothing of what has no program, as kernel threads, and of what is gone.
+std::string program_of(std::uint32_t pid) {
+  auto program = link_text(pid, "exe");
+  return program.empty() ? program : link_text(pid, "ns/mnt") + program;
+}
+
 UniqueFd copy_of(int fd) { return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 
 }  // namespace
@@ -74,7 +81,17 @@ bool may_be_c_library(std::string_view path) {
          });
 }
 
-Libraries::Libraries() : slots_(device_of_root()) {}
+Libraries::Libraries()
+    : own_spaces_{link_text(static_cast<std::uint32_t>(::getpid()), "ns/mnt"),
+                  link_text(1, "ns/mnt")},
+      slots_(device_of_root()) {}
+
+std::string Libraries::space_of(std::uint32_t pid) const {
+  auto space = link_text(pid, "ns/mnt");
+  if (space.empty()) return "unknown";
+  bool is_own = std::ranges::find(own_spaces_, space) != own_spaces_.end();
+  return is_own ? "" : space;
+}
 
 bool Libraries::is_known(const Identity& identity) const {
   return taken_.contains(identity) || known_.contains(identity);
@@ -84,7 +101,8 @@ void Libraries::leave_out(const Identity& identity) {
   if (left_out_.size() < most_known) left_out_.insert(identity);
 }
 
-void Libraries::take(process::ObjectId id, Search& search) {
+void Libraries::take(process::ObjectId id, const std::string& space,
+                     Search& search) {
   const auto& file = search.objects.file(id);
   Identity identity{file.major, file.minor, file.inode};
   if (is_known(identity)) return;
@@ -101,7 +119,7 @@ void Libraries::take(process::ObjectId id, Search& search) {
   if (info.st_size > most_file_bytes) return;
   auto offset = find_getaddrinfo(copy_of(fd.get()));
   if (!offset) return;
-  if (!slots_.take(info.st_uid, info.st_dev)) {
+  if (!slots_.take({info.st_uid, info.st_dev, space})) {
     leave_out(identity);
     return;
   }
@@ -123,23 +141,33 @@ void Libraries::look_at(std::uint32_t pid, Search& search) {
     auto id = search.objects.intern(file);
     auto root = roots_.of(pid).value_or(nullptr);
     search.objects.capture(id, pid, line.start, line.end, root);
-    take(id, search);
+    take(id, space_of(pid), search);
   }
 }
 
 void Libraries::look_at_host(Search& search) {
   for (const auto* path : host_libraries) {
     auto fd = open_regular(-1, path);
-    if (fd) take(search.objects.intern_file(*std::move(fd)), search);
+    if (fd) take(search.objects.intern_file(*std::move(fd)), "", search);
   }
 }
 
-// Not of what has no program, as kernel threads, and of what is gone.
 bool Libraries::wants_look(std::uint32_t pid) {
-  auto program = link_text(pid, "exe");
-  return !program.empty() &&
-         programs_.wants_look(link_text(pid, "ns/mnt") + program,
-                              monotonic_ns());
+  auto program = program_of(pid);
+  if (program.empty()) return false;
+  executions_.changes(pid, program);
+  return programs_.wants_look(program, monotonic_ns());
+}
+
+// In half of the time, so that newcomers have the other.
+void Libraries::seek_executions(const Search& search, std::size_t count) {
+  for (; count > 0; --count) {
+    auto pid = executions_.next();
+    if (!pid || monotonic_ns() + later_ns / 2 > search.until_ns) return;
+    auto program = program_of(*pid);
+    if (program.empty()) continue;
+    if (executions_.changes(*pid, program)) newcomers_.renew(*pid);
+  }
 }
 
 Libraries::Search Libraries::begin() const {
@@ -150,9 +178,13 @@ Libraries::Search Libraries::begin() const {
 
 Result<std::vector<Library>> Libraries::find_new() {
   auto search = begin();
-  newcomers_.add(SL_TRY(process::list_processes()));
+  auto processes = SL_TRY(process::list_processes());
+  executions_.keep(processes);
+  auto count = processes.size();
+  newcomers_.add(std::move(processes));
   bool is_first = !std::exchange(host_seen_, true);
   if (is_first) look_at_host(search);
+  seek_executions(search, is_first ? count : std::min(count, most_executions));
   while (search.files > 0 && search.processes > 0 &&
          monotonic_ns() < search.until_ns) {
     auto pid = newcomers_.next();

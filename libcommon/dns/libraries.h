@@ -3,6 +3,7 @@
 // where getaddrinfo() lies in each.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <set>
@@ -42,16 +43,19 @@ class Libraries {
   // mapping, else by its path inside the root of that process. What is in it
   // the owner has chosen: it is only asked where its getaddrinfo() lies, what
   // is done there is done to those who map it, and it takes a slot of its
-  // owner's (dns/library_slots.h). 32-bit files are passed over, and those
+  // owner's, and of the mount namespace's in which it was seen first
+  // (dns/library_slots.h). 32-bit files are passed over, and those
   // larger than any C library.
   //
-  // A process is looked at in two calls, because a container's first one is
-  // something else for a moment. Of processes that run the same program in the
-  // same mount namespace a few are looked at in a minute. Costs the reading of
-  // their maps, which is some 50 microseconds, and one of /proc. The first call
-  // takes two seconds at most, the next ones some ten milliseconds; processes
-  // for which that is not enough wait for the next call. Without CAP_SYS_PTRACE
-  // other users' processes are passed over. Fails with errno (no /proc).
+  // A process is looked at in two calls, and again when it executes another
+  // program (a container that is created first and started later), because a
+  // container's first one is something else for a moment. Of processes that run
+  // the same program in the same mount namespace a few are looked at in a
+  // minute. Costs the reading of their maps, which is some 50 microseconds, and
+  // one of /proc. The first call takes two seconds at most, the next ones some
+  // ten milliseconds; processes for which that is not enough wait for the next
+  // call. Without CAP_SYS_PTRACE other users' processes are passed over. Fails
+  // with errno (no /proc).
   Result<std::vector<Library>> find_new();
 
   // Files that could not be opened, or for which there was no room.
@@ -75,18 +79,24 @@ class Libraries {
 
   Search begin() const;
   bool wants_look(std::uint32_t pid);
+  void seek_executions(const Search& search, std::size_t count);
   bool is_known(const Identity& identity) const;
   void leave_out(const Identity& identity);
   void look_at(std::uint32_t pid, Search& search);
   void look_at_host(Search& search);
-  void take(process::ObjectId id, Search& search);
+  void take(process::ObjectId id, const std::string& space, Search& search);
+
+  // Of a process; empty where it is the host's, or ours.
+  [[nodiscard]] std::string space_of(std::uint32_t pid) const;
 
   process::Roots roots_;
+  std::array<std::string, 2> own_spaces_;  // mount namespaces: ours, the host's
   LibrarySlots slots_;
   std::set<Identity> taken_;
   std::set<Identity> known_;  // others, which are none or have no slot
   std::set<Identity> left_out_;
   Newcomers newcomers_;
+  Executions executions_;
   SeenPrograms programs_;
   bool host_seen_ = false;
 };

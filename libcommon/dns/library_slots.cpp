@@ -2,22 +2,41 @@
 #include "dns/library_slots.h"
 
 namespace sightline::dns {
+namespace {
 
-bool LibrarySlots::take_for_root(dev_t device) {
+template <typename Key>
+std::size_t count_of(const std::map<Key, std::size_t>& counts, const Key& key) {
+  auto known = counts.find(key);
+  return known == counts.end() ? 0 : known->second;
+}
+
+}  // namespace
+
+bool LibrarySlots::has_room(const Claim& claim) const {
   if (of_root_ == most - most_foreign) return false;
-  if (device != own_) {
-    auto& here = of_devices_[device];
-    if (here == most_of_device) return false;
-    ++here;
+  if (claim.device != own_ &&
+      count_of(of_devices_, claim.device) == most_of_device) {
+    return false;
   }
+  return claim.space.empty() ||
+         (elsewhere_ < most_elsewhere &&
+          count_of(of_spaces_, claim.space) < most_of_space);
+}
+
+bool LibrarySlots::take_for_root(const Claim& claim) {
+  if (!has_room(claim)) return false;
   ++of_root_;
+  if (claim.device != own_) ++of_devices_[claim.device];
+  if (claim.space.empty()) return true;
+  ++elsewhere_;
+  ++of_spaces_[claim.space];
   return true;
 }
 
-bool LibrarySlots::take(uid_t owner, dev_t device) {
-  if (owner == 0) return take_for_root(device);
+bool LibrarySlots::take(const Claim& claim) {
+  if (claim.owner == 0) return take_for_root(claim);
   if (foreign_ == most_foreign) return false;
-  auto& of_user = of_users_[owner];
+  auto& of_user = of_users_[claim.owner];
   if (of_user == most_of_user) return false;
   ++of_user;
   ++foreign_;

@@ -67,6 +67,8 @@ Result<Lookups> Lookups::open(const std::string& btf_file, Handler handler) {
   lookups.skeleton_->rodata->pid_namespace = bpf::own_pid_namespace();
   SL_CHECK(bpf::load_skeleton(*lookups.skeleton_));
   SL_CHECK(check_uretprobes(*lookups.skeleton_->progs.after_getaddrinfo));
+  lookups.needs_admin_ =
+      only_admins_attach(*lookups.skeleton_->progs.after_getaddrinfo);
   lookups.ring_ = SL_TRY(bpf::Ring::open(
       bpf::fd_of(maps.events), [handler = std::move(handler)](auto record) {
         if (auto lookup = decode_lookup(record)) handler(*lookup);

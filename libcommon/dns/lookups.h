@@ -63,6 +63,9 @@ class Lookups {
   // in left_out(). Fails with errno when /proc cannot be read.
   Status attach_new();
 
+  // Whether attach_new() goes on needing CAP_SYS_ADMIN, which we have.
+  [[nodiscard]] bool needs_admin() const { return needs_admin_; }
+
   // To be watched for EPOLLIN, and what is to be done then. Takes in at most
   // `most_at_once` records, so that a flood does not keep the caller.
   [[nodiscard]] int fd() const { return ring_.fd(); }
@@ -99,6 +102,7 @@ class Lookups {
   Libraries libraries_;
   std::size_t attached_ = 0;
   std::size_t refused_ = 0;
+  bool needs_admin_ = false;
 };
 
 }  // namespace sightline::dns

@@ -23,13 +23,26 @@ Result<Lookups> open_lookups(const std::string& btf_file, NameCache& cache) {
   return lookups;
 }
 
+Error neither(const Error& lookups, const Error& capture) {
+  bool forbidden = lookups.kind == ErrorKind::permission ||
+                   capture.kind == ErrorKind::permission;
+  return {.kind = forbidden ? ErrorKind::permission : lookups.kind,
+          .err = lookups.err,
+          .what = fmt::format("no names are to be seen: from getaddrinfo(): "
+                              "{}; from answers of name servers: {}",
+                              lookups.what, capture.what),
+          .hint = capture.hint.empty() ? lookups.hint : capture.hint};
+}
+
 }  // namespace
 
 Result<Names> Names::open(const std::string& btf_file) {
   Names names;
   auto capture = Capture::open();
   auto lookups = open_lookups(btf_file, *names.cache_);
-  if (!capture && !lookups) return std::unexpected(lookups.error());
+  if (!capture && !lookups) {
+    return std::unexpected(neither(lookups.error(), capture.error()));
+  }
   if (capture) {
     names.capture_ = *std::move(capture);
   } else {

@@ -27,9 +27,9 @@ namespace sightline::dns {
 class Names {
  public:
   // Opens both sources: getaddrinfo() (dns/lookups.h) and the answers of name
-  // servers (dns/capture.h). Either may fail and the other works; fails, as the
-  // first of them does, when both have failed. Needs what the two need, until
-  // it returns.
+  // servers (dns/capture.h). Either may fail and the other works; fails when
+  // both have failed, with what both say, and as `permission` where that would
+  // help either. Needs what the two need, until it returns.
   static Result<Names> open(const std::string& btf_file);
 
   // Why a source does not work: none, or one.
@@ -49,6 +49,12 @@ class Names {
   // nothing where privileges that uprobes need were dropped, as describe() then
   // says. Fails with errno.
   Status attach_new();
+
+  // Whether this kernel asks for CAP_SYS_ADMIN when attach_new() attaches, and
+  // we have it, so that it is to be kept.
+  [[nodiscard]] bool needs_admin() const {
+    return lookups_ && lookups_->needs_admin();
+  }
 
   // Times are CLOCK_MONOTONIC in nanoseconds; see NameCache::find().
   std::optional<Name> find(const Process& who, const Address& address,

@@ -2,6 +2,7 @@
 #include "dns/newcomers.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <utility>
 
@@ -22,11 +23,21 @@ void Newcomers::add(std::vector<std::uint32_t> processes) {
   std::ranges::set_difference(last_, before_, std::back_inserter(recent));
   Pids again;  // and still there
   std::ranges::set_intersection(recent, processes, std::back_inserter(again));
+  std::ranges::sort(renewed_);
+  Pids renewed;
+  std::ranges::set_intersection(std::exchange(renewed_, {}), processes,
+                                std::back_inserter(renewed));
   append(fresh_, fresh);
   append(again_, again);
+  append(again_, renewed);
   first_ = false;
   turn_of_again_ = false;
   before_ = std::exchange(last_, std::move(processes));
+}
+
+void Newcomers::renew(std::uint32_t process) {
+  append(fresh_, {process});
+  if (renewed_.size() < most_) renewed_.push_back(process);
 }
 
 std::optional<std::uint32_t> Newcomers::next() {
@@ -37,6 +48,26 @@ std::optional<std::uint32_t> Newcomers::next() {
   auto pid = queue.front();
   queue.pop_front();
   return pid;
+}
+
+void Executions::keep(const std::vector<std::uint32_t>& processes) {
+  std::erase_if(programs_, [&](const auto& known) {
+    return !std::ranges::binary_search(processes, known.first);
+  });
+  all_ = processes;
+}
+
+std::optional<std::uint32_t> Executions::next() {
+  if (all_.empty()) return std::nullopt;
+  auto after = std::ranges::upper_bound(all_, asked_);
+  asked_ = after == all_.end() ? all_.front() : *after;
+  return asked_;
+}
+
+bool Executions::changes(std::uint32_t process, std::string_view program) {
+  auto hash = std::hash<std::string_view>{}(program);
+  auto [known, is_new] = programs_.try_emplace(process, hash);
+  return std::exchange(known->second, hash) != hash && !is_new;
 }
 
 bool SeenPrograms::wants_look(const std::string& program,

@@ -8,6 +8,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -29,6 +30,10 @@ class Newcomers {
   // the last but one; what is more than `most` of a kind is skipped.
   void add(std::vector<std::uint32_t> processes);
 
+  // One that is there already has become somebody else: it waits as those do
+  // that have appeared.
+  void renew(std::uint32_t process);
+
   // Who has waited longest of those whose turn it is.
   std::optional<std::uint32_t> next();
 
@@ -47,8 +52,28 @@ class Newcomers {
   // Of the last call and of the one before it, ascending.
   Pids last_;
   Pids before_;
+  Pids renewed_;  // since the last call
   std::uint64_t skipped_ = 0;
   bool first_ = true;
+};
+
+// What each process executes, as far as it has been asked: a process that
+// executes another program maps other libraries.
+class Executions {
+ public:
+  // All that there are now, ascending; forgets the others.
+  void keep(const std::vector<std::uint32_t>& processes);
+
+  // Whose turn it is to be asked: one after the other, by number.
+  std::optional<std::uint32_t> next();
+
+  // This is what it executes. Whether that was something else the last time.
+  bool changes(std::uint32_t process, std::string_view program);
+
+ private:
+  std::vector<std::uint32_t> all_;
+  std::uint32_t asked_ = 0;
+  std::unordered_map<std::uint32_t, std::size_t> programs_;  // a hash
 };
 
 // How often each program was looked at. After a few times its libraries are

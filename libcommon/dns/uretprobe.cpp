@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +14,8 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <type_traits>
 
 #include "base/file.h"
 #include "process/proc.h"
@@ -64,7 +67,37 @@ Result<std::uint64_t> offset_of(int (*function)()) {
   return fail(ErrorKind::runtime, "cannot find our own code in /proc");
 }
 
+Result<bpf::Link> attach_to_probed(const bpf_program& program) {
+  auto file = SL_TRY(open_file("/proc/self/exe", O_RDONLY));
+  auto offset = SL_TRY(offset_of(probed));
+  return bpf::attach_to_function(program, file.get(), offset, true);
+}
+
+struct FreeCapabilities {
+  void operator()(cap_t set) const { cap_free(set); }
+};
+using Capabilities =
+    std::unique_ptr<std::remove_pointer_t<cap_t>, FreeCapabilities>;
+
+bool set_effective(const Capabilities& all, cap_flag_value_t value) {
+  constexpr cap_value_t admin = CAP_SYS_ADMIN;
+  return cap_set_flag(all.get(), CAP_EFFECTIVE, 1, &admin, value) == 0 &&
+         cap_set_proc(all.get()) == 0;
+}
+
 }  // namespace
+
+bool only_admins_attach(const bpf_program& program) {
+  Capabilities all(cap_get_proc());
+  auto held = CAP_CLEAR;
+  bool can_try =
+      all && cap_get_flag(all.get(), CAP_SYS_ADMIN, CAP_EFFECTIVE, &held) == 0;
+  if (!can_try || held == CAP_CLEAR) return false;
+  if (!set_effective(all, CAP_CLEAR)) return false;
+  auto link = attach_to_probed(program);
+  set_effective(all, CAP_SET);
+  return !link && link.error().kind == ErrorKind::permission;
+}
 
 Result<bool> survives_refusal(int (*function)()) {
   auto child = ::fork();
@@ -82,10 +115,7 @@ Result<bool> survives_refusal(int (*function)()) {
 }
 
 Status check_uretprobes(const bpf_program& program) {
-  auto file = SL_TRY(open_file("/proc/self/exe", O_RDONLY));
-  auto offset = SL_TRY(offset_of(probed));
-  auto link =
-      SL_TRY(bpf::attach_to_function(program, file.get(), offset, true));
+  auto link = SL_TRY(attach_to_probed(program));
   if (SL_TRY(survives_refusal(probed))) return {};
   return fail(ErrorKind::unsupported,
               "uretprobes of this kernel end processes with seccomp filters",

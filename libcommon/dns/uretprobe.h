@@ -19,6 +19,13 @@ namespace sightline::dns {
 // should have one thread.
 Status check_uretprobes(const bpf_program& program);
 
+// Whether a program can be attached to a function of user space (uprobe) with
+// CAP_SYS_ADMIN alone: see bpf::attach_to_function(). Tries it once without
+// that in the effective set of the calling thread, where it is again
+// afterwards. False where it is not in that set, and on any doubt about the
+// trial.
+bool only_admins_attach(const bpf_program& program);
+
 // Calls it in such a child, and says whether it returned, 0. Dumps no core.
 Result<bool> survives_refusal(int (*function)());
 

@@ -55,6 +55,7 @@ void Assembler::add_rest(const event_header& header,
   auto bytes = sizeof(event.rest[0]) + record.size();
   event.rest.emplace_back(record.begin(), record.end());
   event.read_ns = read_ns;
+  event.seen_incomplete = false;  // it makes progress
   event.bytes += bytes;
   bytes_ += bytes;
   if (header.more != 0) return;

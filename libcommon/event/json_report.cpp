@@ -23,11 +23,12 @@ void put_closing(output::Json& record, const Stretch& stretch,
 std::string JsonReport::lines(const Stretch& stretch, const Put& counts,
                               const Put& totals) {
   std::string text;
+  bool told = stretch.behind_intervals;
   for (const auto& lost : bpf::loss_records(stretch.ledger, stretch.to_ns)) {
-    text += output::to_line(lost);
+    if (!told) text += output::to_line(lost);
   }
   bool ends = stretch.kind == ReportKind::final;
-  if (!ends || totals) {
+  if (!told && (!ends || totals)) {
     output::Json record{{"type", "interval"}, {"index", intervals_++}};
     record["snapshot"] = stretch.kind == ReportKind::snapshot;
     put_closing(record, stretch, counts);

@@ -3,15 +3,16 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 #include <system_error>
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "cli/priority.h"
 #include "cli/privileges.h"
 
 namespace sightline::event {
@@ -19,7 +20,6 @@ namespace {
 
 // After a pass over the ring nobody looks at it for so long, unless it fills.
 constexpr std::uint64_t pause_ns = 20 * ns_per_ms;
-constexpr int highest_priority = -20;
 
 void post(int eventfd) {
   std::uint64_t one = 1;
@@ -70,7 +70,7 @@ Status Reader::watch(int fd, std::uint32_t events, Woken woken) {
 Status Reader::start() {
   try {
     thread_ = std::thread([this] {
-      ::setpriority(PRIO_PROCESS, 0, highest_priority);
+      cli::HighestPriority priority;
       auto dropped = cli::drop_privileges({});
       if (!dropped) {
         std::scoped_lock lock(mutex_);
@@ -118,10 +118,15 @@ void Reader::run() {
   }
 }
 
+// Without memory there may be none for a message either.
 void Reader::pass() {
   std::scoped_lock lock(mutex_);
-  auto consumed = consume();
-  if (!consumed) failure_ = std::move(consumed);
+  try {
+    auto consumed = consume();
+    if (!consumed) failure_ = std::move(consumed);
+  } catch (const std::bad_alloc&) {
+    no_memory_ = true;
+  }
   post(ready_.get());
 }
 
@@ -145,6 +150,9 @@ Status Reader::read(std::size_t bytes) {
   {
     std::scoped_lock lock(mutex_);
     clear(ready_.get());
+    if (no_memory_) {
+      return fail_errno("cannot keep what the kernel has sent", ENOMEM);
+    }
     SL_CHECK(std::exchange(failure_, {}));
     current_bytes_ = current_.size_bytes();
     SL_CHECK(consume());

@@ -77,6 +77,7 @@ class Reader {
   std::uint64_t pass_ns_ = 0;  // when the last pass over the ring began
   bool left_some_ = false;     // in the ring, as there was no room
   Status failure_;
+  bool no_memory_ = false;  // of the thread, not even for that
 
   UniqueFd epoll_;
   UniqueFd stop_;

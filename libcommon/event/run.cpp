@@ -17,7 +17,6 @@
 #include "cli/command_run.h"
 #include "cli/exit_status.h"
 #include "cli/features.h"
-#include "cli/preflight.h"
 #include "cli/privileges.h"
 #include "cli/program.h"
 
@@ -63,6 +62,7 @@ Run::Run(RunSettings settings, cli::Session session)
 
 Status Run::open(std::span<char* const> argv, Context& context) {
   context_ = &context;
+  SL_CHECK(cli::check_mounts(cli::read_system_facts()));
   context.origin = cli::origin_here(argv);
   context.cgroup_path = [this](std::uint64_t id) -> std::optional<std::string> {
     return cgroups_ ? cgroups_->find(id) : std::nullopt;
@@ -91,6 +91,13 @@ Status Run::watch_targets() {
   return {};
 }
 
+cli::Needs Run::needs() const {
+  return {.bpf = true,
+          .btf = settings_.common.btf.empty(),
+          .names = settings_.names,
+          .memlock_bytes = settings_.memlock_bytes};
+}
+
 Status Run::prepare() {
   if (settings_.common.verbosity > 1) {
     bpf::capture_log([](std::string_view text) {
@@ -98,12 +105,9 @@ Status Run::prepare() {
     });
   }
   auto facts = cli::read_system_facts();
-  cli::Needs needs{.bpf = true,
-                   .btf = settings_.common.btf.empty(),
-                   .memlock_bytes = settings_.memlock_bytes};
   if (facts.charges_memlock) facts.memlock_limit = cli::raise_memlock();
-  SL_CHECK(cli::preflight(needs, facts));
-  for (const auto& text : cli::preflight_notes(needs, facts)) note(text);
+  SL_CHECK(cli::preflight(needs(), facts));
+  for (const auto& text : cli::preflight_notes(needs(), facts)) note(text);
   if (!settings_.command.empty()) {
     command_.emplace(SL_TRY(cli::Command::spawn(settings_.command)));
   }
@@ -134,6 +138,7 @@ Status Run::start() {
   }
   // Signals are passed on to a command, whatever user it has become.
   if (command_) keep.push_back(CAP_KILL);
+  for (auto each : further_capabilities()) keep.push_back(each);
   SL_CHECK(cli::drop_privileges(keep));
   begin_outputs();
   return outputs_->flush();
@@ -203,6 +208,11 @@ Status Run::report(ReportKind kind) {
                   .from_ns = mark_ns_,
                   .to_ns = context_->since_start(monotonic_ns()),
                   .ledger = ledger - mark_ledger_};
+  if (kind == ReportKind::final) {
+    stretch.from_ns = 0;
+    stretch.ledger = ledger;
+    stretch.behind_intervals = settings_.common.interval_ns.has_value();
+  }
   if (kind != ReportKind::final) clear_last_losses(stretch.ledger);
   auto shown = show(stretch);
   say_losses(stretch.ledger);
@@ -210,6 +220,7 @@ Status Run::report(ReportKind kind) {
     mark_ledger_ = ledger;
     clear_last_losses(mark_ledger_);
     mark_ns_ = stretch.to_ns;
+    mark_delivered_ = delivered();
   }
   if (outputs_->readers_gone()) session_.end(cli::EndReason::reader_gone);
   return shown;
@@ -294,10 +305,14 @@ Result<int> Run::finish(const cli::End& end) {
   int status = cli::status_done;
   if (end.reason != cli::EndReason::reader_gone) {
     SL_CHECK(drain());
+    // What came behind the last interval is one, too.
+    if (settings_.common.interval_ns && delivered() > mark_delivered_) {
+      SL_CHECK(report(ReportKind::interval));
+    }
     SL_CHECK(report(ReportKind::final));
     auto lost = bpf::loss_percent(SL_TRY(ledger_now()), delivered());
-    auto limit = settings_.common.max_loss_percent;
-    if (limit && lost > *limit) status = cli::status_loss;
+    status = cli::judge_loss(settings_.tool, lost,
+                             settings_.common.max_loss_percent);
   }
   if (!command_) return status;
   auto of_command = SL_TRY(cli::end_command(settings_.tool, *command_, end));

@@ -15,6 +15,7 @@
 #include "bpf/loss_ledger.h"
 #include "cli/command.h"
 #include "cli/document.h"
+#include "cli/preflight.h"
 #include "cli/session.h"
 #include "container/cgroup.h"
 #include "event/assembler.h"
@@ -63,8 +64,8 @@ struct Context {
 
 enum class ReportKind {
   interval,
-  snapshot,  // everything so far, on request
-  final,
+  snapshot,  // what there is since the last interval, on request
+  final,     // the whole run
 };
 
 // What a report is about.
@@ -73,6 +74,8 @@ struct Stretch {
   std::uint64_t from_ns = 0;  // since the start
   std::uint64_t to_ns = 0;
   bpf::Ledger ledger = {};
+  // The whole run, whose intervals have been shown: only their sum is new.
+  bool behind_intervals = false;
 
   [[nodiscard]] std::uint64_t length_ns() const { return to_ns - from_ns; }
 };
@@ -85,6 +88,7 @@ struct RunSettings {
   std::vector<int> processes =
       {};  // that must live; the run ends with the last
   bool outlives_processes = false;  // it does not
+  bool names = false;               // see cli::Needs
   std::uint64_t memlock_bytes = 0;  // what the BPF maps take
 };
 
@@ -108,6 +112,8 @@ class Run {
   Status open(std::span<char* const> argv, Context& context);
 
   void note(const std::string& text) const;
+  // What is asked of this machine before load().
+  [[nodiscard]] cli::Needs needs() const;
 
   // The tool's own. Outputs are opened first, then the kernel half is loaded;
   // `command_pid` is the held command, 0 without one.
@@ -122,6 +128,11 @@ class Run {
   // must consume what makes it so, or it is called again at once.
   [[nodiscard]] virtual std::vector<int> further_fds() const { return {}; }
   virtual Status read_further() { return {}; }
+  // Capabilities (cap_value_t) that what load() has opened goes on needing,
+  // beside cli::default_keep(); those that are not held are not gained.
+  [[nodiscard]] virtual std::vector<int> further_capabilities() const {
+    return {};
+  }
   // At each tick and at the end: what has waited for more.
   virtual Status settle() { return {}; }
   // What user space has left out of what came in, which of what it delivered
@@ -165,6 +176,7 @@ class Run {
   Assembler assembler_;
   bpf::Ledger mark_ledger_;  // at the end of the last interval
   std::uint64_t mark_ns_ = 0;
+  std::uint64_t mark_delivered_ = 0;
 };
 
 }  // namespace sightline::event

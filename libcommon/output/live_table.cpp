@@ -21,6 +21,14 @@ std::string LiveTable::line(const std::vector<std::string>& cells) const {
   return width_ == 0 ? out : truncate(out, width_);
 }
 
+std::size_t LiveTable::last_room() const {
+  std::size_t before = 0;
+  for (std::size_t i = 0; i + 1 < columns_.size(); ++i) {
+    before += columns_[i].width + 2;
+  }
+  return width_ > before ? width_ - before : 0;
+}
+
 std::string LiveTable::title(const Style& style) const {
   std::vector<std::string> titles;
   for (const auto& column : columns_) titles.push_back(column.title);

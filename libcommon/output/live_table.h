@@ -30,6 +30,10 @@ class LiveTable {
   [[nodiscard]] std::string title(const Style& style = Style()) const;
   [[nodiscard]] std::string row(const std::vector<std::string>& cells) const;
 
+  // Columns left for the last cell, where those before keep to theirs; 0 where
+  // there is no limit, or no room.
+  [[nodiscard]] std::size_t last_room() const;
+
  private:
   [[nodiscard]] std::string line(const std::vector<std::string>& cells) const;
 

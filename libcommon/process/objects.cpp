@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "base/confined.h"
+#include "base/served.h"
 #include "base/units.h"
 
 namespace sightline::process {
@@ -113,12 +114,14 @@ bool is_elf(int fd) {
 // Looked at first (O_PATH opens nothing): by the time that it is asked for,
 // another file may be mapped there. The kernel follows the mapping itself, so
 // no path is involved; needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN
-// (fs/proc/base.c, map_files).
+// (fs/proc/base.c, map_files). Before anything is asked of the file itself it
+// must be sure that no server answers: its process may have mounted it.
 UniqueFd open_through_mapping(const MappedFile& file, std::uint32_t pid,
                               std::uint64_t start, std::uint64_t end) {
   auto path = fmt::format("/proc/{}/map_files/{:x}-{:x}", pid, start, end);
   UniqueFd seen(::open(path.c_str(), O_PATH | O_CLOEXEC));
-  if (!seen || !is_same_file(seen.get(), file)) return {};
+  if (!seen || may_be_served(seen.get(), pid)) return {};
+  if (!is_same_file(seen.get(), file)) return {};
   auto again = fmt::format("/proc/self/fd/{}", seen.get());
   return UniqueFd(::open(again.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
 }

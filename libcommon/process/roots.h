@@ -26,8 +26,9 @@ class Roots {
 
   // The root of a living process; all processes that see the same directory in
   // the same mount namespace share it. Null where it is our own. Nothing where
-  // it cannot be had: the process is gone, /proc says no (CAP_SYS_PTRACE), or
-  // `most` are held. Costs two system calls for a known one.
+  // it cannot be had: the process is gone, /proc says no (CAP_SYS_PTRACE), its
+  // file system is served (base/served.h), or `most` are held. Costs four
+  // system calls for a known one.
   std::optional<Root> of(std::uint32_t pid);
 
   static constexpr std::size_t most = 512;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck disable=SC2154 # variables of bats and of the helpers
+# shellcheck disable=SC2030,SC2031,SC2154 # bats: variables of the helpers
 # What is missing is said before anything is attached: one error and one hint,
 # status 3 for a permission, 4 for a feature. And what works all the same.
 
@@ -143,4 +143,63 @@ hidden() {
     cpuprof -q -F 999 -f -- "$workloads/spin" -r 20
   [ "$status" -eq 0 ]
   grep -q '^spin;.*hot_sixty [0-9]' <<<"$output"
+}
+
+# A root with the tools and their libraries, and nothing mounted in it.
+bare_root() {
+  local tool file
+  mkdir -p root/proc root/sys root/tmp
+  for tool in cpuprof execsnoop tcpconnect; do
+    tool=$(command -v "$tool")
+    install -D "$tool" "root/bin/${tool##*/}"
+    for file in $(ldd "$tool" | grep -o '/[^ ]*'); do
+      install -D "$file" "root/$file"
+    done
+  done
+}
+
+# in_root MOUNTS COMMAND...: there, with what MOUNTS mounts.
+in_root() {
+  local mounts=$1
+  shift
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  unshare --mount sh -euc 'eval "$0"; exec chroot root "$@"' "$mounts" "$@"
+}
+
+# not_mounted PLACE HINT MOUNTS TOOL ARG...: that is all it says there.
+not_mounted() {
+  local place=$1 hint=$2
+  shift 2
+  run in_root "$@"
+  [ "$status" -eq 4 ]
+  [ "$output" = "$2: $place is not mounted"$'\n'"hint: $hint" ]
+}
+
+@test "no /proc or no /sys: that first, and how to mount it, status 4" {
+  bare_root
+  proc='mount -t proc proc root/proc'
+  sys='mount --rbind /sys root/sys'
+  for tool in cpuprof execsnoop tcpconnect; do
+    for mounts in : "$sys"; do
+      # Nor can it be told whether there is such a target.
+      for target in "" "-p 4194304" "-c no/such"; do
+        # shellcheck disable=SC2086 # words
+        not_mounted /proc "mount -t proc proc /proc" "$mounts" $tool -d 1 $target
+      done
+    done
+    not_mounted /sys "mount -t sysfs sysfs /sys" "$proc" $tool -d 1
+    run in_root : $tool -d never
+    [ "$status" -eq 2 ]
+    run in_root "$proc; $sys" $tool -q -d 100ms
+    [ "$status" -eq 0 ]
+  done
+}
+
+@test "no /proc: -V -v tells the capabilities all the same" {
+  bare_root
+  run in_root : tcpconnect -V -v
+  [ "$status" -eq 0 ]
+  [[ $output == *$'\n'"/proc and /sys: both are not mounted"$'\n'* ]]
+  [[ $output == *$'\n'"initial PID namespace: unknown"$'\n'* ]]
+  [ "$(grep ^capabilities: <<<"$output")" = "$(tcpconnect -V -v | grep ^capabilities:)" ]
 }

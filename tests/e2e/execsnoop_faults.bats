@@ -176,13 +176,15 @@ teardown() { e2e_teardown; }
 }
 
 @test "what is lost is counted, said, and judged by --max-loss" {
-  snoop -j -o out.json --max-loss 0
+  snoop -q -j -o out.json --max-loss 0
   kill -STOP "$tool"
   # Some 300 bytes each, in a ring of 2 MiB that nobody reads.
   "$workloads/execs" storm 8000 2 >/dev/null
   kill -CONT "$tool"
   finish INT
   [ "$status" -eq 5 ]
+  # With -q too, and once.
+  [[ $(grep -v '^hint: ' err) =~ ^'execsnoop: '[0-9]+\.[0-9]+' % lost, more than --max-loss 0'$ ]]
   check_events out.json
   lost=$(records 'select(.type == "end").ledger.event_ring_full' out.json)
   [ "$lost" -gt 0 ]
@@ -223,6 +225,26 @@ teardown() { e2e_teardown; }
   run execsnoop -q -c no-such-cgroup -- touch ran
   [ "$status" -eq 125 ]
   [ ! -e ran ]
+}
+
+@test "a command that ignores the signal is waited for, which is said" {
+  mkfifo go
+  snoop -o out.json -- sh -c 'trap "" INT; : >armed; read -r _ <go; exit 7'
+  until_true test -e armed
+  kill -INT "$tool"
+  until_true grep -qx 'execsnoop: waiting for the command to end' err
+  echo >go
+  finish
+  [ "$status" -eq 7 ]
+  rm armed out.json
+  snoop -q -o out.json -- sh -c 'trap "" INT; : >armed; read -r _ <go; exit 7'
+  until_true test -e armed
+  kill -INT "$tool"
+  until_true grep -qs '"type":"end"' out.json
+  echo >go
+  finish
+  [ "$status" -eq 7 ]
+  [ ! -s err ]
 }
 
 @test "a signal for the tool alone reaches the command" {

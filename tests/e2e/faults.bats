@@ -257,6 +257,26 @@ ended_pid() {
   [ ! -e ran ]
 }
 
+@test "a command that ignores the signal is waited for, which is said" {
+  mkfifo go
+  profile -o out.json -- sh -c 'trap "" INT; : >armed; read -r _ <go; exit 7'
+  until_true test -e armed
+  kill -INT "$tool"
+  until_true grep -qx 'cpuprof: waiting for the command to end' err
+  echo >go
+  finish
+  [ "$status" -eq 7 ]
+  rm armed out.json
+  profile -q -o out.json -- sh -c 'trap "" INT; : >armed; read -r _ <go; exit 7'
+  until_true test -e armed
+  kill -INT "$tool"
+  until_true grep -qs '"type":"end"' out.json
+  echo >go
+  finish
+  [ "$status" -eq 7 ]
+  [ ! -s err ]
+}
+
 @test "a signal for the tool alone reaches the command" {
   profile -q -o out.json -- tail -f /dev/null
   finish TERM
@@ -273,5 +293,16 @@ ended_pid() {
 
 @test "--max-loss is 5 only when it is exceeded" {
   run cpuprof -q -d 300ms -e page-faults --period 1 --max-loss 0
+  echo "$output"
   [ "$status" -eq 0 ]
+  # A recording in which as much is lost as was delivered.
+  cpuprof -q -F 999 -o whole.json -- "$workloads/spin" -r 20
+  jq -c 'if .type == "end" then .ledger.entered += .samples | .ledger.table_full = .samples else . end' \
+    whole.json >half.json
+  run cpuprof -q --from half.json -o out.json --max-loss 49.9
+  [ "$status" -eq 5 ]
+  [ "$output" = "cpuprof: 50.0 % lost, more than --max-loss 49.9" ]
+  run cpuprof -q --from half.json -o out.json --max-loss 50
+  [ "$status" -eq 0 ]
+  [ -z "$output" ]
 }

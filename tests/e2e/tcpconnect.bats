@@ -69,6 +69,36 @@ teardown() { e2e_teardown; }
   holds_of_events 'all(.comm == "connects")'
 }
 
+@test "another thread's failing call of the same socket is its own" {
+  watch -a -- "$workloads/shared_socket" meddled 300
+  same_as_said
+  [ "$(events '.error == "EFAULT"')" -gt 0 ]
+  holds_of_events 'map(select(.error == "ECONNREFUSED"))
+    | length == 300 and all(.latency_ns > 0 and .ancestors[0].comm == "tcpconnect")'
+}
+
+@test "an error that was fetched does not hide a failure at once" {
+  new_network
+  at "$left" ip route add unreachable 10.88.0.0/24
+  watch -- nsenter -t "$left" -n "$workloads/shared_socket" asked_twice 10.9.0.77 10.88.0.1
+  same_as_said
+  holds_of_events 'map(.latency_ns == null) == [false, true]
+    and all(.outcome == "unreachable")'
+}
+
+# Blocking: its call returns behind the end that was seen without a start.
+@test "the call of an attempt that began before is no other attempt" {
+  new_network
+  background nsenter -t "$left" -n "$workloads/connects" to 10.9.0.77 80 1
+  begun() { at "$left" cat /proc/self/net/tcp | grep -q ' 02 '; }
+  until_true begun
+  snoop -q -j -o out.json -P 80
+  wait "$last"
+  finish INT
+  check_connects out.json
+  holds_of_events 'length == 1 and .[0].outcome == "unreachable" and .[0].pid == null'
+}
+
 @test "calls that fail at once" {
   sees family
   holds_of_events '.[0] | .error == "EAFNOSUPPORT" and .outcome == "failed"
@@ -220,6 +250,47 @@ socket.socket(socket.AF_INET6).connect_ex(("fe80::92", 81, 0, int(sys.argv[1])))
       and .comm == "connects" and .latency_ns > 0 and .errno == null')" -eq "$attempts" ]
     [ "$(records 'select(.type == "end").pending' out.json)" -ge "$attempts" ]
   done
+}
+
+@test "an address that does not fit is cut before its port" {
+  new_network
+  nsenter -t "$left" -n tcpconnect -q --width 72 -o out.txt -- \
+    "$workloads/connects" to fd66:1111:2222:3333:4444:5555:6666:7777 54321 1
+  grep -qE ' unreachable .*\[fd66:1[0-9:]*…\]:54321$' out.txt
+  [ "$(LC_ALL=C.UTF-8 wc -L <out.txt)" -le 72 ]
+}
+
+@test "SIGUSR1 lists what is pending" {
+  mkfifo hold
+  snoop -q -n connects -o out.txt
+  "$workloads/connects" unanswered <>hold >said 3>&- 4>&- &
+  started+=($!)
+  listed() { kill -USR1 "$tool"; grep -q ' connects  *pending ' out.txt; }
+  until_true listed
+  echo >hold
+  ended() { grep -q ' connects  *aborted ' out.txt; }
+  until_true ended
+  finish INT
+  [ "$(grep -c ' aborted ' out.txt)" -eq 1 ]
+}
+
+@test "behind the intervals comes the whole run" {
+  snoop -q -j --summary -i 100ms -n connects -o out.json
+  local failed=0
+  for count in 3 4; do
+    failed=$((failed + count))
+    "$workloads/connects" refused $count >/dev/null
+    "$workloads/connects" ok $count >/dev/null
+    shown() { [ "$(records 'select(.type == "interval").failed' out.json | awk '{ n += $1 } END { print n + 0 }')" -ge "$failed" ]; }
+    until_true shown
+  done
+  finish INT
+  sum() { jq -s "map(select(.type == \"interval\") | .$1) | add" out.json; }
+  for key in attempts established failed ledger.entered; do
+    [ "$(records "select(.type == \"end\").$key" out.json)" -eq "$(sum $key)" ]
+  done
+  [ "$(records 'select(.type == "end").failed' out.json)" -eq 7 ]
+  [ "$(records 'select(.type == "end").from_ns' out.json)" -eq 0 ]
 }
 
 @test "what is pending shows in each interval, until it ends" {

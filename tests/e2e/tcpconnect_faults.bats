@@ -173,7 +173,7 @@ teardown() { e2e_teardown; }
 }
 
 @test "what is lost is counted, said, and judged by --max-loss" {
-  snoop -j -o out.json --max-loss 0
+  snoop -q -j -o out.json --max-loss 0
   # All of it: the thread that reads the ring too.
   kill -STOP "$tool"
   # 160 bytes each, in a ring of 2 MiB that nobody reads.
@@ -181,6 +181,8 @@ teardown() { e2e_teardown; }
   kill -CONT "$tool"
   finish INT
   [ "$status" -eq 5 ]
+  # With -q too, and once.
+  [[ $(grep -v '^hint: ' err) =~ ^'tcpconnect: '[0-9]+\.[0-9]+' % lost, more than --max-loss 0'$ ]]
   check_connects out.json
   lost=$(records 'select(.type == "end").ledger.event_ring_full' out.json)
   [ "$lost" -gt 0 ]
@@ -310,6 +312,26 @@ begin_too_many() {
   run tcpconnect -q -c no-such-cgroup -- touch ran
   [ "$status" -eq 125 ]
   [ ! -e ran ]
+}
+
+@test "a command that ignores the signal is waited for, which is said" {
+  mkfifo go
+  snoop -o out.json -- sh -c 'trap "" INT; : >armed; read -r _ <go; exit 7'
+  until_true test -e armed
+  kill -INT "$tool"
+  until_true grep -qx 'tcpconnect: waiting for the command to end' err
+  echo >go
+  finish
+  [ "$status" -eq 7 ]
+  rm armed out.json
+  snoop -q -o out.json -- sh -c 'trap "" INT; : >armed; read -r _ <go; exit 7'
+  until_true test -e armed
+  kill -INT "$tool"
+  until_true grep -qs '"type":"end"' out.json
+  echo >go
+  finish
+  [ "$status" -eq 7 ]
+  [ ! -s err ]
 }
 
 @test "a signal for the tool alone reaches the command" {

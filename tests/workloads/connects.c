@@ -18,7 +18,7 @@
 //   taken            from a port that another connection to there has
 //   family           to an address of AF_UNIX; short: one cut off; fault: none
 //   compat COUNT     by the system call of 32 bits, refused
-//   unspec           AF_UNSPEC, which is no attempt
+//   unspec           AF_UNSPEC, which is no attempt, and too short for that
 //   unanswered       to a listener whose queue is full, and left so until input
 //   to ADDRESS PORT COUNT            blocking, wherever that is; poll_to: not
 //   user_timeout ADDRESS PORT MS     gives up after so long (TCP_USER_TIMEOUT)
@@ -387,6 +387,7 @@ static int unspecified(void) {
   struct sockaddr none = {.sa_family = AF_UNSPEC};
   connect(fd, &none, sizeof(none));
   connect(fd, &none, 1);
+  printf("0 %d 0\n", errno);
   say(&to, try(fd, &to), fd);
   connect(fd, &none, sizeof(none));
   return 0;

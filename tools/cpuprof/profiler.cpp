@@ -78,6 +78,7 @@ Result<std::unique_ptr<Profiler>> Profiler::open(const Options& options,
   std::unique_ptr<Profiler> profiler(new Profiler(options, std::move(session)));
   profiler->open_ns_ = monotonic_ns();
   profiler->setup_ = make_setup(options, argv);
+  SL_CHECK(cli::check_mounts(cli::read_system_facts()));
   SL_CHECK(profiler->watch_targets());
   profiler->reports_ = SL_TRY(Reports::open(options));
   SL_CHECK(profiler->prepare());
@@ -281,6 +282,8 @@ Status Profiler::start() {
   start_ns_ = mark_.time_ns;
   setup_.start_realtime_ns = realtime_ns();
   SL_CHECK(sampling_->start());
+  // Reports of intervals would keep others waiting.
+  if (!options_.common.interval_ns) priority_.emplace();
   auto keep = cli::default_keep(cli::read_system_facts());
   // A file that is replaced keeps its owner and mode.
   if (reports_->replaces_files()) {
@@ -486,6 +489,7 @@ std::string Profiler::cgroup_path(std::uint64_t id) {
 
 Result<int> Profiler::finish(const cli::End& end) {
   SL_CHECK(sampling_->stop());
+  priority_.reset();
   if (end.reason == cli::EndReason::targets_gone && !options_.common.quiet) {
     cli::say(fmt::format("cpuprof: all targets have ended\n"));
   }
@@ -495,9 +499,11 @@ Result<int> Profiler::finish(const cli::End& end) {
   say_unwinding();
   say_overrun();
   if (!options_.common.quiet) say_left_out();
-  auto lost = bpf::loss_percent(run_.ledger, collector_->delivered());
-  auto limit = options_.common.max_loss_percent;
-  int status = limit && lost > *limit ? cli::status_loss : cli::status_done;
+  int status = cli::status_done;
+  if (end.reason != cli::EndReason::reader_gone) {
+    auto lost = bpf::loss_percent(run_.ledger, collector_->delivered());
+    status = cli::judge_loss("cpuprof", lost, options_.common.max_loss_percent);
+  }
   if (!command_) return status;
   auto of_command = SL_TRY(cli::end_command("cpuprof", *command_, end));
   return of_command != 0 ? of_command : status;

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "cli/command.h"
+#include "cli/priority.h"
 #include "cli/session.h"
 #include "container/cgroup.h"
 #include "measurement.h"
@@ -82,6 +83,8 @@ class Profiler {
   cli::Session session_;
   std::vector<UniqueFd> targets_;           // pidfds of -p
   std::vector<process::ThreadId> threads_;  // of -L
+  // Rows of programs that just started, and side-band records, cannot wait.
+  std::optional<cli::HighestPriority> priority_;
   std::optional<cli::Command> command_;
   std::optional<Sampling> sampling_;
   std::unique_ptr<stack::Collector> collector_;

@@ -8,7 +8,6 @@
 #include <optional>
 
 #include "base/text.h"
-#include "cli/exit_status.h"
 #include "cli/program.h"
 #include "recording.h"
 #include "report.h"
@@ -35,8 +34,7 @@ Result<int> render(const Options& options) {
   const auto& ledger = measurement.span.ledger;
   reports.say_losses(ledger, common.quiet);
   auto lost = bpf::loss_percent(ledger, measurement.profile.total().count);
-  auto limit = common.max_loss_percent;
-  return limit && lost > *limit ? cli::status_loss : cli::status_done;
+  return cli::judge_loss("cpuprof", lost, common.max_loss_percent);
 }
 
 }  // namespace sightline::cpuprof

@@ -9,10 +9,15 @@ namespace {
 
 class FoldedView : public View {
  public:
-  std::string begin() override { return {}; }
+  // Of a document that is replaced, each time.
+  std::string begin() override {
+    shown_ = false;
+    return {};
+  }
   std::string row(const Exec&) override { return {}; }
   // Intervals are separated by an empty line.
   std::string report(const Report& report) override {
+    if (report.behind_intervals) return {};
     std::string text = std::exchange(shown_, true) ? "\n" : "";
     return text + report.folded->text();
   }

@@ -175,10 +175,11 @@ Status Snoop::end_pending() {
 }
 
 Status Snoop::show(const event::Stretch& stretch) {
+  const auto from = stretch.behind_intervals ? Counts() : mark_counts_;
   Report report{stretch,
-                counts_.succeeded - mark_counts_.succeeded,
-                counts_.failed - mark_counts_.failed,
-                counts_.delivered - mark_counts_.delivered,
+                counts_.succeeded - from.succeeded,
+                counts_.failed - from.failed,
+                counts_.delivered - from.delivered,
                 options_.common.summary ? &summary_ : nullptr,
                 &folded_};
   auto shown = outputs_->show(report);

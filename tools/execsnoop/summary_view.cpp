@@ -21,14 +21,18 @@ class SummaryView : public View {
   SummaryView(const Setup& setup, const event::ViewSettings& settings)
       : setup_(setup), style_(settings.color), width_(settings.width) {}
 
-  std::string begin() override { return {}; }
+  // Of a document that is replaced, each time.
+  std::string begin() override {
+    shown_ = false;
+    return {};
+  }
   std::string row(const Exec&) override { return {}; }
 
   std::string report(const Report& report) override {
     std::string text = std::exchange(shown_, true) ? "\n" : "";
     text += headline(report);
     const auto& summary = *report.summary;
-    if (summary.all.count > 0) {
+    if (summary.all.count > 0 && !report.behind_intervals) {
       text += part("BY COMMAND", "COMMAND", summary.by_command, report);
       text += part("BY PARENT", "PARENT", summary.by_parent, report);
       text += part("BY CGROUP", "CGROUP", summary.by_cgroup, report);
@@ -47,14 +51,16 @@ class SummaryView : public View {
   // that failed is no exec; the tables count both.
   std::string headline(const Report& report) const {
     auto when = event::time_prefix(setup_.options.common, setup_, report.to_ns);
-    auto text = line(when + fmt::format("{}: {} exec{} ({}/s), {} failed",
-                                        format_duration(report.length_ns()),
-                                        format_count(report.succeeded),
-                                        report.succeeded == 1 ? "" : "s",
-                                        rate(report.succeeded, report),
-                                        format_count(report.failed)));
+    auto text =
+        line(when + fmt::format("{}{}: {} exec{} ({}/s), {} failed",
+                                format_duration(report.length_ns()),
+                                report.behind_intervals ? " in all" : "",
+                                format_count(report.succeeded),
+                                report.succeeded == 1 ? "" : "s",
+                                rate(report.succeeded, report),
+                                format_count(report.failed)));
     const auto& lives = report.summary->all.durations_ns;
-    if (lives.count() == 0) return text;
+    if (lives.count() == 0 || report.behind_intervals) return text;
     return text + line(fmt::format("lifetime: p50 {}, p90 {}, p99 {}",
                                    format_duration(lives.percentile(50)),
                                    format_duration(lives.percentile(90)),

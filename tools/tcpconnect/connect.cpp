@@ -66,14 +66,17 @@ bool is_ipv4(const Address& address) {
   return std::equal(mapped.begin(), mapped.end(), address.begin());
 }
 
+bool is_link_local(const Address& address) {
+  return address[0] == 0xfe && (address[1] & 0xc0) == 0x80;
+}
+
 bool is_local(const Address& address) {
   if (is_ipv4(address)) {
     bool link_local = address[12] == 169 && address[13] == 254;
     return address[12] == 127 || link_local;
   }
-  bool link_local = address[0] == 0xfe && (address[1] & 0xc0) == 0x80;
   return address == Address{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}} ||
-         link_local;
+         is_link_local(address);
 }
 
 std::string address_text(const Address& address) {
@@ -98,7 +101,8 @@ std::string endpoint_text(const Endpoint& endpoint) {
 std::string remote_text(const Connect& connect) {
   if (!connect.remote) return "?";
   if (!connect.name) return endpoint_text(*connect.remote);
-  return fmt::format("{}:{}", *connect.name, connect.remote->port);
+  return fmt::format("{}{}:{}", connect.own_name ? "" : "~", *connect.name,
+                     connect.remote->port);
 }
 
 std::string destination(const Connect& connect) {

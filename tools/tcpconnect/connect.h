@@ -94,6 +94,9 @@ Outcome outcome_of(int error);
 
 bool is_ipv4(const Address& address);
 
+// fe80::/10, RFC 4291, 2.5.6.
+bool is_link_local(const Address& address);
+
 // Loopback and link-local addresses (RFC 6890) are those of other hosts in each
 // network namespace.
 bool is_local(const Address& address);
@@ -102,14 +105,15 @@ bool is_local(const Address& address);
 std::string address_text(const Address& address);
 // `10.0.0.1:443`, `[2001:db8::1]:443`, `[fe80::1%2]:443`.
 std::string endpoint_text(const Endpoint& endpoint);
-// The remote endpoint, by its name where there is one: `db.example:80`; or what
-// is known instead.
+// The remote endpoint, by its name where there is one: `db.example:80`, or
+// `~db.example:80` where it was not the process itself that asked for it; or
+// what is known instead.
 std::string remote_text(const Connect& connect);
 // What attempts are counted by: remote_text(), and behind it what tells apart
-// whatever a stranger may have given one name: `db.example:80 [10.0.0.1]`. What
-// the process looked up itself goes by the name alone, wherever it leads. Local
-// addresses of another network namespace have its number, as lsns(8) shows it:
-// `127.0.0.1:80 [netns 4026532281]`.
+// whatever a stranger may have given one name: `~db.example:80 [10.0.0.1]`.
+// What the process looked up itself goes by the name alone, wherever it leads.
+// Local addresses of another network namespace have its number, as lsns(8)
+// shows it: `127.0.0.1:80 [netns 4026532281]`.
 std::string destination(const Connect& connect);
 
 }  // namespace sightline::tcpconnect

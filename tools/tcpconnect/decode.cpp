@@ -16,11 +16,6 @@ namespace {
 using event::name_of;
 using event::record_at;
 
-// fe80::/10, RFC 4291, 2.5.6.
-bool is_link_local(const Address& address) {
-  return address[0] == 0xfe && (address[1] & 0xc0) == 0x80;
-}
-
 // A socket that goes to a link-local address is bound to an interface.
 Endpoint endpoint_of(const connect_record& record,
                      const __u8 (&address)[CONNECT_ADDRESS_SIZE],

@@ -29,7 +29,8 @@ cli::ProgramInfo program_info() {
            {"tcpconnect -f -d 10 >connects.folded",
             "who connects to where, for a flame graph"}},
       .hints = {{"-d", "-d is --duration"},
-                {"-U", "did you mean --uid USER?"},
+                {"-U",
+                 "the user of each attempt is in JSON; -u USER chooses one"},
                 {"-L", "local addresses are shown with -w"},
                 {"-s", "-s is --sort, of --summary"},
                 {"-l", "local addresses are shown with -w"},
@@ -119,7 +120,7 @@ cli::OptionTable option_table(Options& options) {
   cli::add_name_options(table, common);
   cli::add_failed_option(table, common);
   add_destination_options(table, options);
-  cli::add_length_options(table, common);
+  cli::add_length_options(table, common, "ms");
   cli::add_timing_options(table, common);
   add_content_options(table, options);
   cli::add_time_columns(table, common);

@@ -5,6 +5,13 @@
 
 namespace sightline::tcpconnect {
 
+Counts& Counts::operator+=(const Counts& more) {
+  established += more.established;
+  failed += more.failed;
+  pending += more.pending;
+  return *this;
+}
+
 void Total::add(const Connect& connect) {
   ++count;
   ++by_outcome[static_cast<std::size_t>(connect.outcome)];

@@ -30,6 +30,7 @@ struct Counts {
   [[nodiscard]] std::uint64_t all() const {
     return established + failed + pending;
   }
+  Counts& operator+=(const Counts& more);
 };
 
 // `systemd;sshd;curl;10.0.0.1:443 COUNT`; what failed ends in why, as in
@@ -95,6 +96,8 @@ class View {
   virtual ~View() = default;
   virtual std::string begin() = 0;
   virtual std::string row(const Connect& connect) = 0;
+  // One that is pending at a snapshot, and will be a row when it has ended.
+  virtual std::string pending(const Connect&) { return {}; }
   virtual std::string report(const Report& report) = 0;
 };
 

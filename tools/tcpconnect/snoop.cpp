@@ -2,6 +2,7 @@
 #include "snoop.h"
 
 #include <fmt/format.h>
+#include <sys/capability.h>
 
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "bpf/log.h"
+#include "cli/preflight.h"
 #include "cli/program.h"
 #include "decode.h"
 
@@ -26,6 +28,7 @@ event::RunSettings settings_of(const Options& options) {
       .common = options.common,
       .command = options.command,
       .processes = options.common.pids,
+      .names = options.dns,
       .memlock_bytes = memlock_needed +
                        (options.needs_ancestry() ? memlock_of_ancestry : 0)};
 }
@@ -80,8 +83,12 @@ Result<event::Source*> Snoop::load(pid_t command_pid) {
 
 // One of its sources is better than none.
 Status Snoop::open_names() {
-  names_ = std::make_unique<dns::Names>(
-      SL_TRY(dns::Names::open(options_.common.btf)));
+  auto names = dns::Names::open(options_.common.btf);
+  if (!names) {
+    return std::unexpected(cli::with_capability_hint(
+        std::move(names.error()), needs(), cli::read_system_facts()));
+  }
+  names_ = std::make_unique<dns::Names>(*std::move(names));
   note_names();
   if (const auto& missing = names_->missing()) {
     cli::say_hint(fmt::format("tcpconnect: some names will not be seen: {}\n",
@@ -92,6 +99,11 @@ Status Snoop::open_names() {
 
 std::vector<int> Snoop::further_fds() const {
   return names_ ? names_->fds() : std::vector<int>();
+}
+
+std::vector<int> Snoop::further_capabilities() const {
+  if (names_ && names_->needs_admin()) return {CAP_SYS_ADMIN};
+  return {};
 }
 
 Status Snoop::read_further() { return names_->read(); }
@@ -113,17 +125,21 @@ void Snoop::read_names() {
 // first event: by then all are there that are older than the portion.
 void Snoop::begin_portion() {
   names_read_ = false;
-  if (names_) read_names();
+  if (!names_) return;
+  read_names();
+  seek_libraries();
 }
 
-Status Snoop::settle() {
-  if (!names_) return {};
-  SL_CHECK(std::exchange(names_status_, {}));
+// Also while there is no end of events.
+void Snoop::seek_libraries() {
   auto now = monotonic_ns();
-  if (now - libraries_sought_ns_ < ns_per_second) return {};
+  if (now - libraries_sought_ns_ < ns_per_second) return;
   libraries_sought_ns_ = now;
-  return names_->attach_new();
+  auto status = names_->attach_new();
+  if (!status && names_status_) names_status_ = std::move(status);
 }
+
+Status Snoop::settle() { return std::exchange(names_status_, {}); }
 
 void Snoop::name(Connect& connect) {
   connect.elsewhere = connect.remote && is_local(connect.remote->address) &&
@@ -236,7 +252,7 @@ void Snoop::end_attempt(Connect& connect) {
 
 // What hangs is to be seen while it does: an attempt that is pending at the end
 // of an interval is in it, and in the next one again.
-Status Snoop::count_pending(Totals& totals) {
+Status Snoop::count_pending(Totals& totals, bool list) {
   auto open = SL_TRY(open_attempts());
   for (auto& connect : open) {
     if (connect.outcome != Outcome::pending || !has_wanted_age(connect) ||
@@ -245,6 +261,8 @@ Status Snoop::count_pending(Totals& totals) {
     }
     name(connect);
     count(connect, totals);
+    if (!list) continue;
+    outputs_->add([&](View& view) { return view.pending(connect); });
   }
   return {};
 }
@@ -252,11 +270,17 @@ Status Snoop::count_pending(Totals& totals) {
 Status Snoop::show(const event::Stretch& stretch) {
   auto totals = totals_;
   if (stretch.kind != event::ReportKind::final) {
-    SL_CHECK(count_pending(totals));
+    bool rows = !options_.only_reports();
+    SL_CHECK(count_pending(
+        totals, rows && stretch.kind == event::ReportKind::snapshot));
   }
   const auto* summary = options_.only_reports() ? &totals.summary : nullptr;
   Report report{stretch, totals.counts, summary, &totals.folded};
-  if (stretch.kind == event::ReportKind::interval) totals_ = {};
+  if (stretch.behind_intervals) report.counts += earlier_;
+  if (stretch.kind == event::ReportKind::interval) {
+    earlier_ += totals_.counts;
+    totals_ = {};
+  }
   return outputs_->show(report);
 }
 

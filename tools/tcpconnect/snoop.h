@@ -35,6 +35,7 @@ class Snoop : public event::Run {
   void take(const event::Pieces& pieces) override;
   [[nodiscard]] std::vector<int> further_fds() const override;
   Status read_further() override;
+  [[nodiscard]] std::vector<int> further_capabilities() const override;
   Status settle() override;
   void count_left_out(bpf::Ledger& ledger) const override;
   [[nodiscard]] std::uint64_t delivered() const override { return delivered_; }
@@ -45,6 +46,7 @@ class Snoop : public event::Run {
   Status open_names();
   void note_names();
   void read_names();
+  void seek_libraries();
   void name(Connect& connect);
   [[nodiscard]] bool has_wanted_name(const Connect& connect) const;
   [[nodiscard]] bool has_wanted_age(const Connect& connect) const;
@@ -52,7 +54,7 @@ class Snoop : public event::Run {
   void judge(Connect& connect);
   void end_attempt(Connect& connect);
   [[nodiscard]] Result<std::vector<Connect>> open_attempts() const;
-  Status count_pending(Totals& totals);
+  Status count_pending(Totals& totals, bool list);
 
   const Options& options_;
   Setup setup_;
@@ -65,6 +67,7 @@ class Snoop : public event::Run {
   Status names_status_;  // of the first reading that failed
   std::uint64_t libraries_sought_ns_ = 0;
   Totals totals_;
+  Counts earlier_;  // of the intervals that have been shown
   // Since the start.
   std::uint64_t delivered_ = 0;
   std::uint64_t parents_lost_ = 0;  // of these

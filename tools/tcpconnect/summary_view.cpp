@@ -43,19 +43,17 @@ class SummaryView : public View {
   SummaryView(const Setup& setup, const event::ViewSettings& settings)
       : setup_(setup), style_(settings.color), width_(settings.width) {}
 
-  std::string begin() override { return {}; }
+  // Of a document that is replaced, each time.
+  std::string begin() override {
+    shown_ = false;
+    return {};
+  }
   std::string row(const Connect&) override { return {}; }
 
   std::string report(const Report& report) override {
     std::string text = std::exchange(shown_, true) ? "\n" : "";
     text += headline(report);
-    const auto& common = setup_.options.common;
-    const auto& summary = *report.summary;
-    auto shown = destinations(summary);
-    if (common.summary && !shown.empty()) text += table(shown);
-    if (common.histogram) {
-      text += common.summary ? histograms(shown) : histograms(summary);
-    }
+    if (!report.behind_intervals) text += totals(*report.summary);
     return text +
            event::closing(
                fmt::format(
@@ -66,17 +64,34 @@ class SummaryView : public View {
   }
 
  private:
+  std::string totals(const Summary& summary) const {
+    const auto& common = setup_.options.common;
+    auto shown = destinations(summary);
+    auto all = shown.size();
+    shown.resize(std::min(all, common.rows.value_or(20)));
+    std::string text;
+    if (common.summary && !shown.empty()) text += table(shown);
+    if (common.histogram) {
+      text += common.summary ? histograms(shown) : histograms(summary);
+    }
+    if (common.summary && shown.size() < all) {
+      text += fmt::format("\n{} more (-r shows them)\n",
+                          format_count(all - shown.size()));
+    }
+    return text;
+  }
+
   std::string headline(const Report& report) const {
-    const auto& all = report.summary->all;
     auto seconds = static_cast<double>(report.length_ns()) / ns_per_second;
     auto pending = report.counts.pending;
     auto ended = static_cast<double>(report.attempts() - pending);
     auto line =
         event::time_prefix(setup_.options.common, setup_, report.to_ns) +
-        fmt::format("{}: {} ({:.1f}/s), {} failed",
-                    format_duration(report.length_ns()), attempts_text(report),
-                    seconds > 0 ? ended / seconds : 0,
-                    format_count(all.failed()));
+        fmt::format("{}{}: {} ({:.1f}/s), {} failed",
+                    format_duration(report.length_ns()),
+                    report.behind_intervals ? " in all" : "",
+                    attempts_text(report), seconds > 0 ? ended / seconds : 0,
+                    format_count(report.counts.failed));
     if (pending > 0) line += fmt::format(", {} pending", format_count(pending));
     return style_.bold(width_ > 0 ? truncate(line, width_) : line) + "\n";
   }
@@ -89,13 +104,16 @@ class SummaryView : public View {
           entries, std::ranges::greater{},
           [&](const auto& entry) { return key(*entry.second); });
     };
+    // What fails stands before what does not, where they are as many.
+    if (sort.empty() || sort == "attempts") {
+      by([](const Total& t) { return t.failed(); });
+      by([](const Total& t) { return t.count; });
+    }
     if (sort == "failed") by([](const Total& t) { return t.failed(); });
     if (sort == "retransmits") by([](const Total& t) { return t.retransmits; });
     if (sort == "latency") {
       by([](const Total& t) { return t.latencies_ns.percentile(99); });
     }
-    entries.resize(
-        std::min(entries.size(), setup_.options.common.rows.value_or(20)));
     return entries;
   }
 
@@ -105,6 +123,7 @@ class SummaryView : public View {
                          {"P50", Align::right},
                          {"P90", Align::right},
                          {"P99", Align::right},
+                         {"MAX", Align::right},
                          {"RTX", Align::right},
                          {"DESTINATION", Align::left, true}});
     for (const auto& [key, total] : entries) {
@@ -115,6 +134,7 @@ class SummaryView : public View {
                      percentile(total->latencies_ns, 50),
                      percentile(total->latencies_ns, 90),
                      percentile(total->latencies_ns, 99),
+                     percentile(total->latencies_ns, 100),
                      format_count(total->retransmits), where});
     }
     return "\n" + table.render(width_, style_);

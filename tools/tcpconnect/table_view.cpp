@@ -76,6 +76,19 @@ std::vector<std::string> remarks(const Connect& connect, bool ancestry) {
   return remarks;
 }
 
+// As it is cut, the port stays.
+std::string shorten_endpoint(const std::string& text, std::size_t room) {
+  auto colon = text.rfind(':');
+  if (room == 0 || display_width(text) <= room || colon == text.npos) {
+    return text;
+  }
+  auto tail = colon - (colon > 0 && text[colon - 1] == ']' ? 1 : 0);
+  auto kept = text.size() - tail;
+  return room <= kept
+             ? text
+             : truncate(text.substr(0, tail), room - kept) + text.substr(tail);
+}
+
 class TableView : public View {
  public:
   TableView(const Setup& setup, const event::ViewSettings& settings)
@@ -102,6 +115,8 @@ class TableView : public View {
     return table_.row(cells);
   }
 
+  std::string pending(const Connect& connect) override { return row(connect); }
+
   std::string report(const Report& report) override {
     auto text = fmt::format(
         "{}: {}, {} failed, {} pending; lost: {}; partial: {}",
@@ -114,7 +129,7 @@ class TableView : public View {
 
  private:
   std::string remote_cell(const Connect& connect) const {
-    auto text = remote_text(connect);
+    auto text = shorten_endpoint(remote_text(connect), table_.last_room());
     bool ancestry = setup_.options.ancestry && connect.start_seen;
     for (const auto& remark : remarks(connect, ancestry)) {
       text += fmt::format(" [{}]", remark);

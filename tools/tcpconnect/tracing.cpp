@@ -139,11 +139,11 @@ Result<bpf::Ledger> Tracing::ledger() const {
       bpf::sum(SL_TRY(bpf::read_ledgers(bpf::fd_of(skeleton_->maps.ledger))));
   const auto& programs = skeleton_->progs;
   ledger[LEDGER_target_table_full] += bpf::forks_missed(*skeleton_);
-  // A change of state is lost when both have missed it. It may have been one
-  // that is of no interest.
-  ledger[LEDGER_recursion] +=
+  // At most: both may have missed different ones, and those of no interest.
+  ledger[LEDGER_changes_missed] +=
       std::min(bpf::recursion_misses(*programs.on_state),
-               bpf::recursion_misses(*programs.on_state_again));
+               bpf::recursion_misses(*programs.on_state_again)) +
+      bpf::recursion_misses(*programs.on_destroy);
   ledger[LEDGER_failures_missed] += failures_missed();
   ledger[LEDGER_attempts_unfollowed] += static_cast<std::uint64_t>(
       std::max<std::int64_t>(0, skeleton_->bss->unfollowed));
@@ -157,8 +157,7 @@ std::uint64_t Tracing::failures_missed() const {
   for (const auto* program :
        {programs.on_return, programs.after_connect,
         programs.after_compat_connect, programs.after_compat_socketcall,
-        programs.after_connect_file, programs.after_fast_open,
-        programs.on_destroy}) {
+        programs.after_connect_file, programs.after_fast_open}) {
     if (bpf::fd_of(program) >= 0) missed += bpf::recursion_misses(*program);
   }
   return missed;

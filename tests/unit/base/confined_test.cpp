@@ -120,7 +120,7 @@ class ServedFileTest : public ConfinedTest {
     device_.reset(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
     target_ = place_ / "root/tmp/file";
     const auto options = "fd=" + std::to_string(device_.get()) +
-                         ",rootmode=100000,user_id=0,group_id=0";
+                         ",rootmode=100000,user_id=0,group_id=0,allow_other";
     mounted_ = device_ && ::mount("test", target_.c_str(), "fuse",
                                   MS_NOSUID | MS_NODEV, options.c_str()) == 0;
     if (!mounted_) GTEST_SKIP() << "FUSE cannot be mounted here";
@@ -186,6 +186,9 @@ TEST_F(ServedFileTest, IsNotOpened) {
   ASSERT_EQ(::umount2(target_.c_str(), MNT_DETACH), 0);
   server_.join();
   mounted_ = false;
+  // Whoever asks how large it is, or what it lies on, may wait for ever too.
+  EXPECT_FALSE(asked_.contains(FUSE_GETATTR));
+  EXPECT_FALSE(asked_.contains(FUSE_STATFS));
   EXPECT_FALSE(asked_.contains(FUSE_OPEN));
   EXPECT_FALSE(asked_.contains(FUSE_READ));
 }
@@ -195,6 +198,63 @@ TEST_F(ServedFileTest, InADirectoryItIsNotEvenAskedFor) {
   auto fd = open_in_directory(root_.get(), "/tmp", "file");
   ASSERT_FALSE(fd);
   EXPECT_EQ(fd.error().err, EXDEV);
+}
+
+TEST_F(ServedFileTest, NorIsOneThatALinkLeadsTo) {
+  link("/tmp/../tmp/./file");
+  EXPECT_EQ(read("/link"), std::to_string(EREMOTE));
+}
+
+// Where a path crosses mounts it is followed a name at a time.
+class MountedTest : public ConfinedTest {
+ protected:
+  void SetUp() override {
+    ConfinedTest::SetUp();
+    target_ = place_ / "root/tmp";
+    mounted_ = ::mount("none", target_.c_str(), "tmpfs", 0, "") == 0;
+    if (!mounted_) GTEST_SKIP() << "nothing can be mounted here";
+    fs::create_directories(target_ + "/in/deep");
+    std::ofstream(target_ + "/in/file") << "mounted";
+    std::ofstream(place_ / "root/file") << "inside";
+  }
+  void TearDown() override {
+    if (mounted_) ::umount2(target_.c_str(), MNT_DETACH);
+    ConfinedTest::TearDown();
+  }
+
+  std::string target_;
+  bool mounted_ = false;
+};
+
+TEST_F(MountedTest, PathsCrossMounts) {
+  EXPECT_EQ(read("/tmp/in/file"), "mounted");
+  EXPECT_EQ(read("/tmp//in/./deep/../file"), "mounted");
+  EXPECT_EQ(read("/tmp/in/../../file"), "inside");
+  EXPECT_EQ(read("/tmp/in/absent"), absent);
+}
+
+TEST_F(MountedTest, AndEndAtTheRoot) {
+  EXPECT_EQ(read("/tmp/../../../../../tmp/in/file"), "mounted");
+  EXPECT_EQ(read("/tmp/../../secret"), absent);
+}
+
+TEST_F(MountedTest, LinksAreFollowedInsideTheRoot) {
+  link("/tmp/in/file");
+  EXPECT_EQ(read("/link"), "mounted");
+  fs::create_symlink("../../../../tmp/in/file", target_ + "/in/deep/link");
+  EXPECT_EQ(read("/tmp/in/deep/link"), "mounted");
+  fs::create_symlink("../../../secret", target_ + "/in/out");
+  EXPECT_EQ(read("/tmp/in/out"), absent);
+  fs::create_symlink("circle", target_ + "/circle");
+  EXPECT_EQ(read("/tmp/circle"), std::to_string(ELOOP));
+}
+
+TEST_F(MountedTest, InADirectoryNoLinkIsFollowedEither) {
+  fs::create_symlink("in", target_ + "/link");
+  EXPECT_TRUE(open_in_directory(root_.get(), "/tmp/in", "file"));
+  auto fd = open_in_directory(root_.get(), "/tmp/link", "file");
+  ASSERT_FALSE(fd);
+  EXPECT_EQ(fd.error().err, ELOOP);
 }
 
 TEST_F(ConfinedTest, TheRootStaysUsableWithoutItsName) {

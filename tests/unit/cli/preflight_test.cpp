@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <functional>
 #include <ostream>
 
@@ -88,6 +89,11 @@ constexpr auto sudo_hint =
     "run it as root: sudo /usr/bin/cpuprof; or once: sudo setcap "
     "cap_bpf,cap_perfmon,cap_checkpoint_restore,cap_sys_ptrace,cap_syslog,"
     "cap_dac_read_search+ep /usr/bin/cpuprof";
+constexpr auto sudo_names_hint =
+    "run it as root: sudo /usr/bin/cpuprof; or once: sudo setcap "
+    "cap_bpf,cap_perfmon,cap_checkpoint_restore,cap_sys_ptrace,cap_syslog,"
+    "cap_dac_read_search,cap_net_raw+ep /usr/bin/cpuprof; getaddrinfo() may "
+    "need cap_sys_admin too";
 constexpr auto container_hint =
     "a container needs --privileged, or --cap-add BPF --cap-add PERFMON "
     "--pid=host";
@@ -132,6 +138,38 @@ const Case capability_cases[] = {
      "run it as root: sudo /usr/bin/cpuprof; or once: sudo setcap "
      "cap_sys_admin,cap_sys_ptrace,cap_syslog,cap_dac_read_search+ep "
      "/usr/bin/cpuprof"},
+    {"UserWhoWantsNames",
+     [](Needs& needs, SystemFacts& facts) {
+       needs.names = true;
+       facts = user_facts();
+     },
+     both_missing, sudo_names_hint},
+    {"OldKernelsUserWhoWantsNames",
+     [](Needs& needs, SystemFacts& facts) {
+       needs.names = true;
+       facts = user_facts();
+       facts.last_capability = CAP_AUDIT_READ;
+     },
+     "loading BPF programs needs CAP_SYS_ADMIN on this kernel",
+     "run it as root: sudo /usr/bin/cpuprof; or once: sudo setcap "
+     "cap_sys_admin,cap_sys_ptrace,cap_syslog,cap_dac_read_search,cap_net_raw"
+     "+ep /usr/bin/cpuprof"},
+    {"ContainerThatWantsNames",
+     [](Needs& needs, SystemFacts& facts) {
+       needs.names = true;
+       facts.capabilities = 0;
+     },
+     both_missing,
+     "a container needs --privileged, or --cap-add BPF --cap-add PERFMON "
+     "--cap-add NET_RAW --pid=host; getaddrinfo() may need --cap-add SYS_ADMIN "
+     "too"},
+    {"NamesAreNoConditionHere",
+     [](Needs& needs, SystemFacts& facts) {
+       needs.names = true;
+       facts = user_facts();
+       facts.capabilities = bit(CAP_BPF) | bit(CAP_PERFMON);
+     },
+     ""},
     {"ConfinedRoot",
      [](Needs&, SystemFacts& facts) { facts.capabilities = bit(CAP_CHOWN); },
      both_missing, container_hint},
@@ -328,6 +366,45 @@ INSTANTIATE_TEST_SUITE_P(Limit, Preflight, testing::ValuesIn(limit_cases),
                          case_name);
 INSTANTIATE_TEST_SUITE_P(Feature, Preflight, testing::ValuesIn(feature_cases),
                          case_name);
+
+TEST(CapabilityHint, TellsOfAllThatIsNeeded) {
+  auto needs = all_needs();
+  needs.names = true;
+  auto facts = user_facts();
+  facts.capabilities = bit(CAP_BPF) | bit(CAP_PERFMON);
+  Error error{ErrorKind::permission, EPERM, "no names", "its own"};
+  auto hinted = with_capability_hint(error, needs, facts);
+  EXPECT_EQ(hinted.what, "no names");
+  EXPECT_EQ(hinted.kind, ErrorKind::permission);
+  EXPECT_EQ(hinted.hint, sudo_names_hint);
+}
+
+TEST(CapabilityHint, IsNoneForOtherFailuresAndForWhoHasThemAll) {
+  auto needs = all_needs();
+  needs.names = true;
+  Error forbidden{ErrorKind::permission, EPERM, "no names", "its own"};
+  EXPECT_EQ(with_capability_hint(forbidden, needs, root_facts()).hint,
+            "its own");
+  Error other{ErrorKind::unsupported, 0, "no names", "its own"};
+  EXPECT_EQ(with_capability_hint(other, needs, user_facts()).hint, "its own");
+}
+
+TEST(CheckMounts, SaysWhichIsMissingAndHowToMountIt) {
+  SystemFacts facts;
+  auto neither = check_mounts(facts);
+  ASSERT_FALSE(neither);
+  EXPECT_EQ(neither.error().kind, ErrorKind::unsupported);
+  EXPECT_EQ(neither.error().what, "/proc is not mounted");
+  EXPECT_EQ(neither.error().hint, "mount -t proc proc /proc");
+  facts.procfs = true;
+  auto no_sys = check_mounts(facts);
+  ASSERT_FALSE(no_sys);
+  EXPECT_EQ(no_sys.error().kind, ErrorKind::unsupported);
+  EXPECT_EQ(no_sys.error().what, "/sys is not mounted");
+  EXPECT_EQ(no_sys.error().hint, "mount -t sysfs sysfs /sys");
+  facts.sysfs = true;
+  EXPECT_TRUE(check_mounts(facts));
+}
 
 using Notes = std::vector<std::string>;
 

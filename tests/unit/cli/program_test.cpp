@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <stdexcept>
 
 #include "forked.h"
@@ -37,6 +38,49 @@ TEST(Program, AnErrorIsReportedOnce) {
   });
   EXPECT_EQ(ending.status, 3);
   EXPECT_EQ(ending.message, "sampler: no CAP_BPF\nhint: run with sudo\n");
+}
+
+struct Verdict {
+  int status;
+  std::string message;
+};
+
+Verdict verdict_on(double lost, std::optional<double> limit) {
+  testing::internal::CaptureStderr();
+  auto status = judge_loss("sampler", lost, limit);
+  return {status, testing::internal::GetCapturedStderr()};
+}
+
+TEST(JudgeLoss, SaysWhatIsMoreThanTheLimit) {
+  auto verdict = verdict_on(3.5714, 0);
+  EXPECT_EQ(verdict.status, 5);
+  EXPECT_EQ(verdict.message, "sampler: 3.6 % lost, more than --max-loss 0\n");
+  EXPECT_EQ(verdict_on(100, 2.5).message,
+            "sampler: 100.0 % lost, more than --max-loss 2.5\n");
+}
+
+TEST(JudgeLoss, SaysItWithoutHintsToo) {
+  set_quiet(true);
+  auto verdict = verdict_on(1, 0);
+  set_quiet(false);
+  EXPECT_EQ(verdict.status, 5);
+  EXPECT_EQ(verdict.message, "sampler: 1.0 % lost, more than --max-loss 0\n");
+}
+
+TEST(JudgeLoss, ShowsAsManyDigitsAsTellTheTwoApart) {
+  EXPECT_EQ(verdict_on(0.00123, 0).message,
+            "sampler: 0.001 % lost, more than --max-loss 0\n");
+  EXPECT_EQ(verdict_on(2.5004, 2.5).message,
+            "sampler: 2.5004 % lost, more than --max-loss 2.5\n");
+}
+
+TEST(JudgeLoss, HasNothingAgainstTheRest) {
+  for (auto limit : {std::optional<double>(2.5), std::optional<double>()}) {
+    auto verdict = verdict_on(2.5, limit);
+    EXPECT_EQ(verdict.status, 0);
+    EXPECT_EQ(verdict.message, "");
+  }
+  EXPECT_EQ(verdict_on(0, 0).status, 0);
 }
 
 // Puts a pipe in a standard descriptor's place and returns its reader.

@@ -48,6 +48,51 @@ TEST(Newcomers, MoreThanThereIsRoomForAreSkippedAndCounted) {
   EXPECT_EQ(drain(newcomers), (Pids{6, 1, 7, 2, 8, 3}));
 }
 
+TEST(Newcomers, WhoExecutesAnotherProgramIsNewAgain) {
+  Newcomers newcomers;
+  for (int i = 0; i < 3; ++i) newcomers.add({1, 2, 3});
+  drain(newcomers);
+  newcomers.renew(3);
+  newcomers.renew(2);
+  EXPECT_EQ(drain(newcomers), (Pids{3, 2}));
+  newcomers.add({1, 3});  // 2 has ended
+  EXPECT_EQ(drain(newcomers), Pids{3});
+  newcomers.add({1, 3});
+  EXPECT_EQ(drain(newcomers), Pids());
+}
+
+TEST(Newcomers, NotWithoutEnd) {
+  Newcomers newcomers(2);
+  newcomers.add({1, 2, 3});
+  drain(newcomers);
+  for (std::uint32_t pid : {1, 2, 3}) newcomers.renew(pid);
+  EXPECT_EQ(newcomers.skipped(), 1U);
+  EXPECT_EQ(drain(newcomers), (Pids{1, 2}));
+}
+
+TEST(Executions, AnotherProgramIsAChange) {
+  Executions executions;
+  executions.keep({1, 2});
+  EXPECT_FALSE(executions.changes(1, "sh")) << "the first";
+  EXPECT_FALSE(executions.changes(1, "sh"));
+  EXPECT_FALSE(executions.changes(2, "python3"));
+  EXPECT_TRUE(executions.changes(1, "python3"));
+  EXPECT_FALSE(executions.changes(1, "python3"));
+  executions.keep({2});
+  EXPECT_FALSE(executions.changes(1, "sh")) << "another process";
+}
+
+TEST(Executions, EachHasItsTurn) {
+  Executions executions;
+  EXPECT_EQ(executions.next(), std::nullopt);
+  executions.keep({1, 5, 9});
+  EXPECT_EQ(executions.next(), 1U);
+  EXPECT_EQ(executions.next(), 5U);
+  executions.keep({1, 7});
+  EXPECT_EQ(executions.next(), 7U);
+  EXPECT_EQ(executions.next(), 1U);
+}
+
 TEST(SeenPrograms, AFewLooksAreEnoughForAMinute) {
   SeenPrograms programs;
   std::uint64_t now = SeenPrograms::most_age_ns * 2;

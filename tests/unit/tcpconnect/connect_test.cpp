@@ -37,7 +37,7 @@ TEST(Connect, TheRemoteEndGoesByItsName) {
   connect.remote = Endpoint{address("::1"), 80};
   EXPECT_EQ(remote_text(connect), "[::1]:80");
   connect.name = "db.example";
-  EXPECT_EQ(remote_text(connect), "db.example:80");
+  EXPECT_EQ(remote_text(connect), "~db.example:80");
 }
 
 TEST(Connect, ANameOfOthersHidesNoDestination) {
@@ -46,9 +46,9 @@ TEST(Connect, ANameOfOthersHidesNoDestination) {
   connect.remote = Endpoint{address("::ffff:10.0.0.1"), 80};
   EXPECT_EQ(destination(connect), "10.0.0.1:80");
   connect.name = "db.example";
-  EXPECT_EQ(destination(connect), "db.example:80 [10.0.0.1]");
+  EXPECT_EQ(destination(connect), "~db.example:80 [10.0.0.1]");
   connect.remote = Endpoint{address("2001:db8::1"), 80};
-  EXPECT_EQ(destination(connect), "db.example:80 [2001:db8::1]");
+  EXPECT_EQ(destination(connect), "~db.example:80 [2001:db8::1]");
   connect.own_name = true;
   EXPECT_EQ(destination(connect), "db.example:80");
 }
@@ -61,7 +61,7 @@ TEST(Connect, LocalAddressesOfOtherNetworksAreOthers) {
   connect.elsewhere = true;
   EXPECT_EQ(destination(connect), "[::1]:80 [netns 4026532281]");
   connect.name = "db";
-  EXPECT_EQ(destination(connect), "db:80 [::1] [netns 4026532281]");
+  EXPECT_EQ(destination(connect), "~db:80 [::1] [netns 4026532281]");
   connect.own_name = true;
   EXPECT_EQ(destination(connect), "db:80 [netns 4026532281]");
 }
