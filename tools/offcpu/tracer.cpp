@@ -84,6 +84,7 @@ void Tracer::note(const std::string& text) const {
 }
 
 Status Tracer::watch_targets() {
+  SL_CHECK(cli::check_mounts(cli::read_system_facts()));
   for (int pid : options_.common.pids) {
     targets_.push_back(SL_TRY(cli::watch_living_process(pid)));
   }
@@ -298,12 +299,12 @@ Result<int> Tracer::finish(const cli::End& end) {
   if (end.reason == cli::EndReason::targets_gone && !options_.common.quiet) {
     cli::say("offcpu: all targets have ended\n");
   }
+  int status = cli::status_done;
   if (end.reason != cli::EndReason::reader_gone) {
     SL_CHECK(report(ReportKind::final));
+    status = cli::judge_loss("offcpu", lost_percent_,
+                             options_.common.max_loss_percent);
   }
-  auto limit = options_.common.max_loss_percent;
-  int status =
-      limit && lost_percent_ > *limit ? cli::status_loss : cli::status_done;
   if (!command_) return status;
   auto of_command = SL_TRY(cli::end_command("offcpu", *command_, end));
   return of_command != 0 ? of_command : status;

@@ -83,7 +83,8 @@ check_tells_a_convoy_by_its_mutex() {
     echo "$tid: futex $futex, queued $queued, slept $slept"
     [ "$slept" -ge 180000000 ]
     [ "$(sum "$tid" 'blocked' '^futex$' 4)" -le $((waited + 1000000)) ]
-    [ $(((futex + queued) * 10)) -ge $((waited * 7)) ]
+    # One of them may have the mutex each time, and wait for nobody.
+    [ $(((futex + queued + 1000000) * 10)) -ge $((waited * 7)) ]
   done <said
 }
 
