@@ -153,9 +153,10 @@ check_tells_what_a_quota_takes() {
   queued=$(sum all 'run queue' . 4)
   echo "$throttled and $queued of ${took}000"
   [ "$took" -ge 300000 ]
-  [ $((throttled + queued)) -ge $((took * 900)) ]
+  # A queue may be throttled in which nobody is left to wait.
+  [ $((throttled + queued)) -ge $((took * 700)) ]
   # At its end two threads may wait in a queue that is throttled once.
   [ "$(sum "$tid" throttled quota 4)" -le $((took * 1010)) ]
   ! grep -q throttled_clock_self_time /sys/kernel/btf/vmlinux ||
-    [ "$throttled" -ge $((took * 900)) ]
+    [ "$throttled" -ge $((took * 700)) ]
 }
