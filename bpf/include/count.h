@@ -19,12 +19,8 @@ struct {
 } ledger SEC(".maps");
 
 // Atomic although per CPU: an NMI may land between the load and the store.
-static __always_inline void ledger_add(enum ledger_index index, __u64 more) {
+static __always_inline void ledger_count(enum ledger_index index) {
   __u32 zero = 0;
   struct ledger_counts *counts = bpf_map_lookup_elem(&ledger, &zero);
-  if (counts) __sync_fetch_and_add(&counts->counts[index], more);
-}
-
-static __always_inline void ledger_count(enum ledger_index index) {
-  ledger_add(index, 1);
+  if (counts) __sync_fetch_and_add(&counts->counts[index], 1);
 }

@@ -14,8 +14,6 @@ const volatile bool filter_targets = false;
 const volatile bool filter_user = false;
 const volatile __u32 wanted_user = 0;
 const volatile bool filter_cgroup = false;
-const volatile __u64 wanted_cgroup_id = 0;  // for tasks that are not current
-const volatile __u32 wanted_cgroup_level = 0;
 const volatile bool keep_idle = false;
 const volatile __u32 own_pid = 0;  // 0: the tool's own samples are kept
 
@@ -52,31 +50,6 @@ static __always_inline bool passes_filters(__u32 pid, __u32 tid) {
   }
   return !filter_cgroup ||
          bpf_current_task_under_cgroup(&wanted_cgroup, 0) == 1;
-}
-
-static __always_inline bool is_under_cgroup(struct task_struct *task) {
-  struct cgroup *at = BPF_CORE_READ(task, cgroups, dfl_cgrp);
-  if ((__u32)BPF_CORE_READ(at, level) < wanted_cgroup_level) return false;
-  if (!bpf_core_field_exists(at->ancestors)) {
-    struct cgroup___before_6_1 *old = (void *)at;
-    __u64 id = 0;
-    bpf_core_read(&id, sizeof(id), &old->ancestor_ids[wanted_cgroup_level]);
-    return id == wanted_cgroup_id;
-  }
-  struct cgroup *ancestor = NULL;
-  bpf_core_read(&ancestor, sizeof(ancestor),
-                &at->ancestors[wanted_cgroup_level]);
-  return BPF_CORE_READ(ancestor, kn, id) == wanted_cgroup_id;
-}
-
-// The same of a task that is not current.
-static __always_inline bool task_passes_filters(struct task_struct *task,
-                                                __u32 pid, __u32 tid) {
-  if (filter_targets && !is_target(pid, tid)) return false;
-  if (filter_user && BPF_CORE_READ(task, cred, uid.val) != wanted_user) {
-    return false;
-  }
-  return !filter_cgroup || is_under_cgroup(task);
 }
 
 // Counts what it leaves out. Idle is the task with PID 0 of each CPU.

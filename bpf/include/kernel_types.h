@@ -38,13 +38,8 @@ struct list_head {
 typedef struct {
 } seqlock_t;
 
-struct super_block {
-  unsigned long s_magic;
-};
-
 struct inode {
   unsigned short i_mode;
-  struct super_block *i_sb;
   unsigned int i_nlink;
 };
 
@@ -130,54 +125,14 @@ struct rq {
   unsigned long long clock_task;  // less interrupts and what a host has stolen
 };
 
-// What a quota has kept a CPU's queue of a group from: the time so far, and
-// since when it lasts, by rq->clock. Since 6.6.
-struct task_group;
-
 struct cfs_rq {
   struct rq *rq;
-  struct task_group *tg;  // with CONFIG_FAIR_GROUP_SCHED
-  unsigned long long throttled_clock_self;
-  unsigned long long throttled_clock_self_time;
 };
 
 struct sched_entity {
   unsigned long long exec_start;  // clock_task, as of sum_exec_runtime
   unsigned long long sum_exec_runtime;
-  unsigned char sched_delayed;  // 6.12: asleep, and still in the queue
-  struct cfs_rq *cfs_rq;        // with CONFIG_FAIR_GROUP_SCHED
-};
-
-// With CONFIG_SCHED_INFO; by rq->clock.
-struct sched_info {
-  unsigned long long run_delay;    // in run queues so far, when last on a CPU
-  unsigned long long last_queued;  // 0: is not in one, or runs
-};
-
-struct kernfs_node {
-  unsigned long long id;
-};
-
-struct cgroup {
-  struct kernfs_node *kn;
-  int level;
-  struct cgroup *ancestors[1];  // from the root on; 6.1
-};
-
-struct cgroup___before_6_1 {
-  unsigned long long ancestor_ids[1];
-};
-
-typedef struct {
-  unsigned int val;
-} kuid_t;
-
-struct cred {
-  kuid_t uid;
-};
-
-struct css_set {
-  struct cgroup *dfl_cgrp;
+  struct cfs_rq *cfs_rq;  // with CONFIG_FAIR_GROUP_SCHED
 };
 
 // x86: include/asm/thread_info.h.
@@ -187,11 +142,7 @@ struct thread_info {
 
 struct task_struct {
   struct thread_info thread_info;
-  unsigned int __state;  // `state` before 5.14
   unsigned int flags;
-  int on_cpu;
-  int on_rq;
-  unsigned in_iowait : 1;
   int pid;
   int tgid;
   unsigned long long start_time;      // CLOCK_MONOTONIC, at fork
@@ -204,10 +155,7 @@ struct task_struct {
   struct signal_struct *signal;
   struct fs_struct *fs;
   struct files_struct *files;
-  struct css_set *cgroups;
-  const struct cred *cred;
   struct sched_entity se;
-  struct sched_info sched_info;
   unsigned long long utime;
   unsigned long long stime;
   int exit_code;
@@ -215,10 +163,6 @@ struct task_struct {
   struct mm_struct *mm;
   void *stack;  // the kernel's
   char comm[16];
-};
-
-struct task_struct___before_5_14 {
-  long state;
 };
 
 // What a perf-event program's context really points at (kernel/events/core.c,
@@ -240,7 +184,6 @@ struct bpf_perf_event_data_kern {
 
 // include/linux/sched.h; stable since 2.6.
 #define PF_VCPU 0x00000001
-#define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
 // include/linux/sched/signal.h: the whole group ends with group_exit_code.
 #define SIGNAL_GROUP_EXIT 0x00000004

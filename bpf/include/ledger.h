@@ -21,7 +21,8 @@
   X(not_failed, EVENTS, FILTERED, "successes, which --failed leaves out")      \
   X(other_destination, EVENTS, FILTERED,                                       \
     "to a port or of a family that was not asked for")                         \
-  X(other_latency, ANY, FILTERED, "shorter than --min or longer than --max")   \
+  X(other_latency, EVENTS, FILTERED,                                           \
+    "shorter than --min or longer than --max")                                 \
   X(table_full, SAMPLES, LOST, "no room in the kernel's table of counts")      \
   X(skipped, SAMPLES, LOST, "never delivered by the kernel")                   \
   X(recursion, ANY, LOST, "skipped because the program was already running")   \
@@ -31,13 +32,6 @@
   X(attempts_full, EVENTS, LOST, "too many attempts at the same time")         \
   X(attempts_unfollowed, EVENTS, LOST,                                         \
     "began beside too many others, and did not end")                           \
-  X(waits_full, SAMPLES, LOST, "no room in the kernel's table of waits")       \
-  X(thread_unknown, SAMPLES, LOST,                                             \
-    "waits of threads that there was no memory for")                           \
-  X(arrival_unseen, SAMPLES, PARTIAL,                                          \
-    "waits whose end was not seen: without a reason and a stack")              \
-  X(wakeup_unseen, SAMPLES, PARTIAL,                                           \
-    "waits whose wakeup was not seen: run queue counted as sleep")             \
   X(target_table_full, ANY, PARTIAL, "processes that could not be followed")   \
   X(scratch_busy, SAMPLES, PARTIAL,                                            \
     "counted without stacks: nested too deeply")                               \

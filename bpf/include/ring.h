@@ -30,14 +30,10 @@ static __always_inline __u64 wake_flags(bool urgent) {
 }
 
 // Returns false, counted, when the ring had no room.
-static __always_inline bool send_with(void *record, __u64 size, __u64 flags) {
-  if (!bpf_ringbuf_output(&ring, record, size, flags)) return true;
+static __always_inline bool send(void *record, __u64 size, bool urgent) {
+  if (!bpf_ringbuf_output(&ring, record, size, wake_flags(urgent))) return true;
   ledger_count(LEDGER_ring_full);
   return false;
-}
-
-static __always_inline bool send(void *record, __u64 size, bool urgent) {
-  return send_with(record, size, wake_flags(urgent));
 }
 
 static __always_inline struct seen_set *seen_set_of(__u64 hash) {

@@ -80,6 +80,7 @@ static __always_inline void send_stack(struct stack_scratch *space, __u64 hash,
   struct seen_set *set = seen_set_of(hash);
   if (!set || seen_find(set, hash) >= 0) return;
   __u64 size = sizeof(space->record) + frames * sizeof(__u64);
+  if (size > offsetof(struct stack_scratch, frame_count)) return;  // never
   space->record = (struct stack_record){
       .header = {.type = RECORD_STACK,
                  .size = size,
@@ -89,12 +90,7 @@ static __always_inline void send_stack(struct stack_scratch *space, __u64 hash,
       .side = side,
       .reason = reason,
   };
-  __u64 flags = wake_flags(false);
-  // Compared last, and in the register that is handed over: of a copy on the
-  // stack, older verifiers learn nothing by it.
-  asm volatile("" : "+r"(size));
-  if (size > offsetof(struct stack_scratch, frame_count)) return;  // never
-  if (send_with(space, size, flags)) remember(set, hash);
+  if (send(space, size, false)) remember(set, hash);
 }
 
 const volatile __u32 frame_limit = STACK_MAX_FRAMES;  // min(ours, the sysctl)
@@ -261,23 +257,16 @@ static __always_inline void count_sample(const struct sample_key *key,
   __sync_fetch_and_add(&value->sum, weight);
 }
 
-// Fills the key with who the current task is and where it stands. The caller
-// has filled the optional fields.
-static __always_inline void describe_sample(struct sample_context *sampled,
-                                            struct sample_key *key,
-                                            struct task_struct *task) {
+// Records one sample of the current task. The caller has filled the optional
+// fields of the key; the rest is filled here.
+static __always_inline void record_sample(struct sample_context *sampled,
+                                          struct sample_key *key,
+                                          struct task_struct *task,
+                                          __u64 weight) {
   key->start_ns = BPF_CORE_READ(task, group_leader, start_time);
   key->exec_id = BPF_CORE_READ(task, group_leader, self_exec_id);
   bpf_get_current_comm(key->comm, sizeof(key->comm));
   send_image(key, task);
   take_stacks(sampled, key, task);
-}
-
-// Records one sample of the current task.
-static __always_inline void record_sample(struct sample_context *sampled,
-                                          struct sample_key *key,
-                                          struct task_struct *task,
-                                          __u64 weight) {
-  describe_sample(sampled, key, task);
   count_sample(key, weight);
 }

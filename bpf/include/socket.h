@@ -8,7 +8,6 @@
 #include "kernel_types.h"
 #include <linux/bpf.h>
 #include <bpf/bpf_core_read.h>
-#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), \

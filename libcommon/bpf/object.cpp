@@ -151,28 +151,6 @@ Result<Link> attach_to_function(const bpf_program& program, int file,
       err == EACCES ? "uprobes need CAP_SYS_ADMIN" : "");
 }
 
-Result<Link> attach_to_kernel(const bpf_program& program,
-                              const std::string& function) {
-  Link link(bpf_program__attach_kprobe(&program, false, function.c_str()));
-  if (link) return link;
-  return fail_errno(fmt::format("cannot attach to {}", function));
-}
-
-Status run_iterator(const bpf_program& program, std::string& written) {
-  Link link(bpf_program__attach_iter(&program, nullptr));
-  if (!link) return fail_errno("cannot attach an iterator");
-  UniqueFd records(::bpf_iter_create(bpf_link__fd(link.get())));
-  if (!records) return fail_errno("cannot start an iterator");
-  std::array<char, 16384> buffer{};
-  for (;;) {
-    auto got = ::read(records.get(), buffer.data(), buffer.size());
-    if (got == 0) return {};
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail_errno("cannot read from an iterator");
-    written.append(buffer.data(), static_cast<std::size_t>(got));
-  }
-}
-
 bool can_trace_return(const char* function) {
   auto id = libbpf_find_vmlinux_btf_id(function, BPF_TRACE_FEXIT);
   if (id <= 0) return false;

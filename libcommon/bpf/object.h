@@ -104,15 +104,6 @@ Result<Link> attach(const bpf_program& program);
 Result<Link> attach_to_function(const bpf_program& program, int file,
                                 std::uint64_t offset, bool at_return);
 
-// Attaches a kprobe's program to where a function of the kernel begins. Fails
-// with errno.
-Result<Link> attach_to_kernel(const bpf_program& program,
-                              const std::string& function);
-
-// Runs an iterator's program (iter/task, 5.8) over all there is, and hands over
-// what it writes. Fails with errno.
-Status run_iterator(const bpf_program& program, std::string& written);
-
 // Whether this kernel lets programs run when that function of its own returns
 // (fexit): it has BTF for it and takes a program that does nothing there. Some
 // kernels have no function tracing, or refuse it.

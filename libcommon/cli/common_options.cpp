@@ -387,16 +387,6 @@ void add_unwind_options(OptionTable& table, CommonOptions& common) {
              }});
 }
 
-void add_demangle_option(OptionTable& table, CommonOptions& common) {
-  table.add({.name = "no-demangle",
-             .help = "Show C++ and Rust names as the linker knows them.",
-             .group = "Stacks",
-             .set = [&common](auto) -> Status {
-               common.demangle = false;
-               return {};
-             }});
-}
-
 void add_symbol_options(OptionTable& table, CommonOptions& common) {
   table.add({.name = "inline",
              .help = "Show inlined calls as frames of their own, where there "
@@ -408,7 +398,13 @@ void add_symbol_options(OptionTable& table, CommonOptions& common) {
                      "there is debug information.",
              .group = "Stacks",
              .set = set_flag(common.lines)});
-  add_demangle_option(table, common);
+  table.add({.name = "no-demangle",
+             .help = "Show C++ and Rust names as the linker knows them.",
+             .group = "Stacks",
+             .set = [&common](auto) -> Status {
+               common.demangle = false;
+               return {};
+             }});
   table.add({.name = "raw",
              .help = "Name no frames in files: whoever has the files does that "
                      "with --from, by their build-ids.",

@@ -174,8 +174,6 @@ void add_from_option(OptionTable& table, CommonOptions& common);
 // --unwind --unwind-memory: stack tools.
 void add_unwind_options(OptionTable& table, CommonOptions& common);
 
-// --no-demangle alone: offcpu.
-void add_demangle_option(OptionTable& table, CommonOptions& common);
 // --inline --line --no-demangle --raw --debuginfod: stack tools.
 void add_symbol_options(OptionTable& table, CommonOptions& common);
 

@@ -143,19 +143,6 @@ Result<ProcessStat> read_stat(std::uint32_t pid) {
   return parse_stat(text);
 }
 
-Result<ThreadId> find_thread(int tid) {
-  auto stat = read_stat(static_cast<std::uint32_t>(tid));
-  if (!stat) {
-    return fail(ErrorKind::runtime, fmt::format("no such thread: {}", tid));
-  }
-  return ThreadId{tid, stat->start_ticks};
-}
-
-bool is_running(const ThreadId& thread) {
-  auto stat = read_stat(static_cast<std::uint32_t>(thread.tid));
-  return stat && stat->start_ticks == thread.start_ticks;
-}
-
 Result<std::uint32_t> parse_namespace_pid(std::string_view status) {
   return last_number_of(status, "NSpid:");
 }

@@ -50,16 +50,6 @@ struct ProcessStat {
 Result<ProcessStat> parse_stat(std::string_view text);
 Result<ProcessStat> read_stat(std::uint32_t pid);
 
-// A thread, whatever its number is used for later.
-struct ThreadId {
-  int tid;
-  std::uint64_t start_ticks;  // as in ProcessStat
-};
-
-// Fails as runtime with "no such thread" when there is none of that number.
-Result<ThreadId> find_thread(int tid);
-bool is_running(const ThreadId& thread);
-
 // What a process calls itself: its PID in the innermost PID namespace that it
 // is in, the last number of "NSpid:" in /proc/PID/status (since Linux 4.1).
 Result<std::uint32_t> parse_namespace_pid(std::string_view status);

@@ -78,8 +78,6 @@ class Collector {
   // What this process does before it executes something is the tool's doing,
   // and left out as such: a command's that is held.
   void leave_out_until_exec(std::uint32_t pid) { held_pid_ = pid; }
-  // Samples that were left out so; in the ledger as the tool's own.
-  [[nodiscard]] std::uint64_t held() const { return own_[LEDGER_self]; }
 
   Profile& profile() { return profile_; }
 

@@ -15,26 +15,19 @@ FrameKind kind_of(const Function& function) {
   return function.jit ? FrameKind::jit : FrameKind::plain;
 }
 
-std::uint64_t number_of(const Counts& counts, FoldedNumber number) {
-  return number == FoldedNumber::count ? counts.count : counts.sum / 1000;
-}
-
 }  // namespace
 
 Status fold(const Profile& profile, const Names& names, const Labeller& labels,
-            const std::function<Status(std::string_view line)>& write,
-            FoldedNumber number) {
+            const std::function<Status(std::string_view line)>& write) {
   auto stacks = rank_stacks(profile, names, labels);
   for (const auto& entry : stacks.entries) {
-    auto value = number_of(entry.counts, number);
-    if (value == 0) continue;
     FoldedLine line;
     for (const auto& label : stacks.labels[entry.labels]) line.frame(label);
     for (auto id : stacks.functions(entry)) {
       const auto& function = names.function(id);
       line.frame(name_with_place(function), kind_of(function));
     }
-    SL_CHECK(write(line.finish(value)));
+    SL_CHECK(write(line.finish(entry.counts.count)));
   }
   return {};
 }

@@ -12,16 +12,11 @@
 
 namespace sightline::stack {
 
-// The number behind a stack: how often it was counted, or the sum of its
-// weights, which are nanoseconds, in whole microseconds.
-enum class FoldedNumber { count, microseconds };
-
 // Hands over one line for each different stack of each different label, the
-// labels being its root frames, the heaviest first. Stacks whose
-// number is 0 are left out. With lines, a frame is `function:file.c:42`, and
-// stacks are told apart by them. Fails as `write` does.
+// labels being its root frames, the heaviest first. The number is how often the
+// stack was counted. With lines, a frame is `function:file.c:42`, and stacks
+// are told apart by them. Fails as `write` does.
 Status fold(const Profile& profile, const Names& names, const Labeller& labels,
-            const std::function<Status(std::string_view line)>& write,
-            FoldedNumber number = FoldedNumber::count);
+            const std::function<Status(std::string_view line)>& write);
 
 }  // namespace sightline::stack

@@ -29,7 +29,7 @@ done
 copy_program "$(command -v jq)" /lab/bin/jq
 copy_program "$(PATH=$PATH:/usr/sbin command -v bpftool)" /lab/bin/bpftool
 copy_program "$spin" /lab/bin/spin
-for workload in answered execs connects sorting sorting_static waits; do
+for workload in answered execs connects sorting sorting_static; do
   copy_program "$(dirname "$spin")/$workload" "/lab/bin/$workload"
 done
 for checks in "$here"/checks/*.sh; do

@@ -51,6 +51,11 @@ cli::Needs needs_of(const Options& options) {
           .memlock_bytes = memlock_needed};
 }
 
+bool is_running(const ThreadId& thread) {
+  auto stat = process::read_stat(static_cast<std::uint32_t>(thread.tid));
+  return stat && stat->start_ticks == thread.start_ticks;
+}
+
 Setup make_setup(const Options& options, std::span<char* const> argv) {
   utsname system{};
   ::uname(&system);
@@ -96,7 +101,11 @@ Status Profiler::watch_targets() {
     targets_.push_back(SL_TRY(cli::watch_living_process(pid)));
   }
   for (int tid : options_.common.tids) {
-    threads_.push_back(SL_TRY(process::find_thread(tid)));
+    auto stat = process::read_stat(static_cast<std::uint32_t>(tid));
+    if (!stat) {
+      return fail(ErrorKind::runtime, fmt::format("no such thread: {}", tid));
+    }
+    threads_.push_back({tid, stat->start_ticks});
   }
   if (!options_.common.cgroup.empty()) {
     SL_TRY(container::open_cgroup(options_.common.cgroup));
@@ -343,8 +352,7 @@ Result<int> Profiler::measure() {
 
 Status Profiler::tick() {
   forget_ended_targets();
-  bool gone =
-      !threads_.empty() && std::ranges::none_of(threads_, process::is_running);
+  bool gone = !threads_.empty() && std::ranges::none_of(threads_, is_running);
   if (gone) session_.end(cli::EndReason::targets_gone);
   return drain();
 }

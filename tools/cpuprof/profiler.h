@@ -18,7 +18,6 @@
 #include "measurement.h"
 #include "options.h"
 #include "perf/cpu_time.h"
-#include "process/proc.h"
 #include "report.h"
 #include "sampling.h"
 #include "source_report.h"
@@ -27,6 +26,12 @@
 #include "symbol/debuginfod.h"
 
 namespace sightline::cpuprof {
+
+// A thread, whatever its number is used for later.
+struct ThreadId {
+  int tid;
+  std::uint64_t start_ticks;  // as in /proc/TID/stat
+};
 
 class Profiler {
  public:
@@ -81,8 +86,8 @@ class Profiler {
 
   const Options& options_;
   cli::Session session_;
-  std::vector<UniqueFd> targets_;           // pidfds of -p
-  std::vector<process::ThreadId> threads_;  // of -L
+  std::vector<UniqueFd> targets_;  // pidfds of -p
+  std::vector<ThreadId> threads_;  // of -L
   // Rows of programs that just started, and side-band records, cannot wait.
   std::optional<cli::HighestPriority> priority_;
   std::optional<cli::Command> command_;

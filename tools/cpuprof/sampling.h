@@ -73,6 +73,7 @@ class Sampling {
  private:
   Sampling();
   Status choose_events(const Options& options);
+  void configure_unwinding(const cli::CommonOptions& common);
   void configure(const Options& options, const bpf::FilterChoice& filters);
   Status fill_filters(const Options& options, const bpf::FilterChoice& filters);
   Status open_samplers(const Options& options);
