@@ -528,6 +528,7 @@ static __always_inline void find_state(struct thread_wait *wait,
 static __always_inline int finds(struct bpf_iter__task *context, bool trusted) {
   struct task_struct *task = context->task;
   if (!task || !is_of_interest(task)) return 0;
+  if (!trusted && !find_states) measure_saved_registers(task);
   struct thread_wait *wait = wait_of(task, trusted);
   if (!wait) {
     struct thread_wait first = {};

@@ -34,19 +34,3 @@ static __always_inline const void *saved_registers(struct task_struct *task) {
   }
   return BPF_CORE_READ(task, stack) + KERNEL_STACK_SIZE - KERNEL_PT_REGS_SIZE;
 }
-
-// The same of another task. Above them there may be a gap of 16 bytes (x86 with
-// FRED, 6.9), which is as large in all stacks: the helper takes current only
-// from programs that are not typed.
-static __always_inline const void *saved_registers_of(
-    struct task_struct *task) {
-  __u64 offset = KERNEL_STACK_SIZE - KERNEL_PT_REGS_SIZE;
-  if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) {
-    struct task_struct *current = bpf_get_current_task_btf();
-    long registers = bpf_task_pt_regs(current);
-    __u64 address = 0;  // a number, with which the verifier lets us count
-    bpf_probe_read_kernel(&address, sizeof(address), &registers);
-    offset = address - (__u64)BPF_CORE_READ(current, stack);
-  }
-  return BPF_CORE_READ(task, stack) + offset;
-}

@@ -27,6 +27,27 @@ const volatile __u64 descriptor_calls[REASON_SYSCALLS / 64] = {};
 #define PROTOCOL_UDP 17
 #define PROTOCOL_MPTCP 262
 
+// How far above the beginning of a stack a task's user registers lie: the same
+// in all. Above them there may be a gap (x86 with FRED, 6.9: 16 bytes), so it
+// is measured on a task that an iterator has, which every program may ask the
+// helper for.
+__u64 saved_registers_offset = KERNEL_STACK_SIZE - KERNEL_PT_REGS_SIZE;
+
+static __always_inline void measure_saved_registers(struct task_struct *task) {
+  if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) {
+    return;
+  }
+  long registers = bpf_task_pt_regs(task);
+  __u64 address = 0;  // a number, with which the verifier lets us count
+  if (bpf_probe_read_kernel(&address, sizeof(address), &registers)) return;
+  saved_registers_offset = address - (__u64)BPF_CORE_READ(task, stack);
+}
+
+static __always_inline const void *saved_registers_of(
+    struct task_struct *task) {
+  return BPF_CORE_READ(task, stack) + saved_registers_offset;
+}
+
 // Where a task that is not current left its registers; as saved_registers().
 static __always_inline const void *registers_of(struct task_struct *task,
                                                 bool trusted) {
